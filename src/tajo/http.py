@@ -1,0 +1,156 @@
+"""One polite HTTP client: it keeps to the other side's pace, retries what may heal, and names the rest.
+
+It knows neither vendor. A vendor's `limits` says when a call may go and learns from each answer;
+a vendor's `api` turns an `Answer` that is not a success into an error of `tajo.errors`.
+Nothing here logs a header, a body or a query.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import httpx
+import msgspec
+from msgspec import Struct
+
+from tajo.errors import Later
+
+USER_AGENT = "Tajo/0.1 (+https://tajo.io)"
+
+
+class Clock:
+    """The time, as one thing that tests can replace. Seconds throughout."""
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+
+class Limits(Protocol):
+    """When may a call go? One per account, shared by all calls to it."""
+
+    async def admit(self, route: str) -> None:
+        """Return as soon as the limits allow a call to this route, and count it."""
+        ...
+
+    def learn(self, route: str, status: int, headers: Mapping[str, str]) -> float | None:
+        """Note what an answer says of the limits; on a 429, the seconds to wait (None: unknown)."""
+        ...
+
+
+class Answer(Struct, frozen=True):
+    """What came back. `value`: the decoded body of a success, None without one."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    value: Any = None
+
+    @property
+    def ok(self) -> bool:
+        """A 2xx."""
+        return 200 <= self.status < 300
+
+
+class Patience(Struct, frozen=True):
+    """How often and how long to try again: doubling from `first` to `longest` seconds, with jitter."""
+
+    attempts: int = 8
+    first: float = 0.5
+    longest: float = 60.0
+
+    def pause(self, attempt: int) -> float:
+        """Seconds to wait after the given attempt (1, 2, ...)."""
+        step = min(self.first * 2.0 ** (attempt - 1), self.longest)
+        return step * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+
+
+TRANSIENT = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+
+
+class Client:
+    """Calls to one account on one host, counted by route in `calls`."""
+
+    def __init__(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        limits: Limits,
+        *,
+        clock: Clock | None = None,
+        patience: Patience | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        timeout: float = 60.0,
+    ) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=base_url.rstrip("/"),
+            headers={"accept": "application/json", "user-agent": USER_AGENT, **headers},
+            timeout=timeout,
+            transport=transport,
+        )
+        self._limits = limits
+        self._clock = clock or Clock()
+        self._patience = patience or Patience()
+        self.calls: Counter[str] = Counter()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        route: str,
+        params: Mapping[str, Any] | None = None,
+        body: bytes | None = None,
+        decode: Callable[[bytes], Any] = msgspec.json.decode,
+        final: frozenset[int] = frozenset(),
+    ) -> Answer:
+        """Send, patiently. Any status but 429 and the transient ones is returned, not raised.
+
+        `route` is the template that the limits know, e.g. `GET /v3/customers`; `final` statuses are
+        never retried. `decode` reads the body of a success: a `msgspec.DecodeError` means that it was
+        cut off on the way, so it is asked for again; a `msgspec.ValidationError` passes through.
+        Raises `Later` when patience ends.
+        """
+        for attempt in range(1, self._patience.attempts + 1):
+            await self._limits.admit(route)
+            self.calls[route] += 1
+            wait: float | None = None
+            value: Any = None
+            try:
+                reply = await self._http.request(
+                    method,
+                    path,
+                    params=params,
+                    content=body,
+                    headers={"content-type": "application/json"} if body is not None else None,
+                )
+                if reply.is_success and reply.content:
+                    value = decode(reply.content)
+            except httpx.TransportError as error:
+                trouble = type(error).__name__
+            except msgspec.ValidationError:
+                raise
+            except msgspec.DecodeError:
+                trouble = "a body that breaks off"
+            else:
+                wait = self._limits.learn(route, reply.status_code, reply.headers)
+                again = reply.status_code == 429 or reply.status_code in TRANSIENT - final
+                if not again:
+                    return Answer(reply.status_code, reply.headers, reply.content, value)
+                trouble = f"HTTP {reply.status_code}"
+            if attempt < self._patience.attempts:
+                await self._clock.sleep(self._patience.pause(attempt) if wait is None else wait)
+        raise Later(f"{route} failed {self._patience.attempts} times, lastly: {trouble}", seconds=300)
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._http.aclose()

@@ -1,0 +1,346 @@
+"""The one path that every change takes, and the sweeps that decide when to look."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from msgspec.structs import replace
+
+from tajo.errors import Later, Mend
+from tajo.sync import weigh
+from tajo.sync.account import Account
+from tajo.sync.delivery import Delivery
+from tajo.sync.ledger import people, queue, runs
+from tajo.sync.ledger.store import Ledger
+from tajo.sync.model import Batch, Key, Resource, Store
+from tajo.sync.moments import moment
+from tajo.sync.ports import Destination, Outbox, Source
+from tajo.sync.weigh import Desk, Policy, Weighed
+
+#: How each resource is weighed. A new resource is a line here, one in the source, one in the destination.
+WEIGH: dict[Resource, Callable[..., Awaitable[Weighed]]] = {
+    Resource.CATEGORIES: weigh.categories,
+    Resource.PRODUCTS: weigh.products,
+    Resource.REFUNDS: weigh.refunds,
+    Resource.ORDERS: weigh.orders,
+    Resource.SUBSCRIBERS: weigh.subscribers,
+    Resource.CUSTOMERS: weigh.customers,
+}
+
+#: What can be read at the same time; within a lane one after the other. Contacts need all of it first.
+LANES: tuple[tuple[Resource, ...], ...] = (
+    (Resource.CATEGORIES, Resource.PRODUCTS),
+    (Resource.REFUNDS, Resource.ORDERS),
+    (Resource.SUBSCRIBERS,),
+)
+
+#: What a queued key leads to: a guest is seen through an order.
+LOOK_AT = {Resource.GUESTS: Resource.ORDERS}
+
+#: Which resources a word of the configuration or command line stands for.
+PARTS: dict[str, frozenset[Resource]] = {
+    "customers": frozenset({Resource.SUBSCRIBERS, Resource.CUSTOMERS, Resource.GUESTS}),
+    "orders": frozenset({Resource.REFUNDS, Resource.ORDERS}),
+    "products": frozenset({Resource.CATEGORIES, Resource.PRODUCTS}),
+}
+
+_CENSUS = "contacts"
+_GUESTS_AT_ONCE = 250
+_DRAIN_AT_ONCE = 2000
+
+
+class Connector:
+    """One store and one account, kept in agreement.
+
+    `account` tells at any moment how far the sync has come.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        source: Source,
+        destination: Destination,
+        ledger: Ledger,
+        policy: Policy,
+        now: Callable[[], float],
+    ) -> None:
+        self.name = name
+        self.account = Account()
+        self._source = source
+        self._destination = destination
+        self._ledger = ledger
+        self._policy = policy
+        self._now = now
+        self._started = now()
+        self._round_began = self._started
+        self._live_since = self._started
+        self._met_everybody = False
+        self._sweeping: dict[Resource, runs.Position] = {}
+
+    async def open(self, *, create: bool = True) -> Store:
+        """Check both credentials, learn the store, prepare the account. Raises `Mend`."""
+        store = await self._source.open()
+        await self._destination.open(store, create=create)
+        return store
+
+    async def sync(self, *, full: bool = False, resources: frozenset[Resource] | None = None) -> Account:
+        """Bring the destination up to date with the store; `full` looks at everything again.
+
+        A sync that was cut off is gone on with. Raises `Mend` when a human must act; what was done
+        until then stays done.
+        """
+        wanted = self._policy.resources & (resources or self._policy.resources)
+        if await self._round(wanted, full=full) and not self.account.troubles:
+            # What changed after the killed run had passed it is met now.
+            await self._round(wanted, full=False)
+        self._measure()
+        return self.account
+
+    async def _round(self, wanted: frozenset[Resource], *, full: bool) -> bool:
+        """One run to its end; returns whether it was one that had been cut off before."""
+        run = await self._begin(full, wanted)
+        self.account.run, self.account.mode = run.id, run.mode
+        if Resource.CUSTOMERS in wanted:
+            await self._patiently("contacts", self._census(run))
+        await self._patiently("sync", self._lanes(wanted))
+        await self._drain()
+        # A contact written without its orders and wishes would be a wrong one.
+        if Resource.CUSTOMERS in wanted and not self.account.troubles:
+            await self._lane([Resource.CUSTOMERS])
+            await self._drain()
+            await self._patiently("guests", self._write_guests())
+            await self._adopt_orphans()
+        await self._end(run, whole=wanted == self._policy.resources)
+        return run.started_at < self._round_began
+
+    async def replay(self, keys: Sequence[Key]) -> Account:
+        """Look again at what is parked, whatever its payload."""
+        async with self._ledger.begin() as tx:
+            await queue.unpark(tx, self.name, keys)
+            await queue.enqueue(tx, self.name, keys, now=self._now())
+            self._live_since = (await runs.connection(tx, self.name, self._now())).live_since
+        await self._drain()
+        await self._patiently("guests", self._write_guests())
+        self._measure()
+        return self.account
+
+    async def _begin(self, full: bool, wanted: frozenset[Resource]) -> runs.RunRecord:
+        """Decide what must be read: everything, or what changed since the last sweep of each resource."""
+        scope = ",".join(sorted(wanted))
+        self._round_began = now = self._now()
+        self._met_everybody = False
+        async with self._ledger.begin() as tx:
+            connection = await runs.connection(tx, self.name, now)
+            self._live_since = connection.live_since
+            since = await runs.swept_since(tx, self.name)
+            kind = {"scope": scope, "rules": self._policy.rules}
+            cut_off = await runs.was_cut_off(tx, self.name, mode="full", **kind)
+            # Other rules make other payloads: which ones changed, only a look at everything can tell.
+            full = full or cut_off or bool(since and connection.rules != self._policy.rules)
+            mode = "full" if full else "incremental"
+            run = await runs.begin_run(tx, self.name, mode=mode, now=now, **kind)
+            for resource in sorted(wanted - {Resource.GUESTS}):
+                known_since = None if full else since.get(resource)
+                self._sweeping[resource] = await runs.begin_sweep(
+                    tx, self.name, resource, run.id, since=known_since, now=now
+                )
+        return run
+
+    async def _end(self, run: runs.RunRecord, *, whole: bool) -> None:
+        self._measure()
+        if self.account.troubles:  # it stays open, and the next sync goes on with it
+            return
+        async with self._ledger.begin() as tx:
+            if whole:
+                await runs.written_by(tx, self.name, self._policy.rules)
+            finished = replace(run, state="done", finished_at=self._now(), account=self.account.summary())
+            await runs.save_run(tx, self.name, finished)
+
+    def _measure(self) -> None:
+        account = self.account
+        account.source_calls, account.destination_calls = self._source.calls, self._destination.calls
+        account.seconds = self._now() - self._started
+        account.floor_seconds = max(
+            self._source.floor_seconds(account.source_calls), self._destination.floor_seconds()
+        )
+
+    async def _census(self, run: runs.RunRecord) -> None:
+        """Meet everybody whom the destination already holds, before anything is written.
+
+        It tells who is new, who has unsubscribed there, and whose phone numbers are taken. Once per
+        run, or what a killed run wrote itself would look as if it had been there before.
+        """
+        customers = self._sweeping[Resource.CUSTOMERS]
+        if customers.since is not None:
+            return
+        async with self._ledger.begin() as tx:
+            position = await runs.begin_sweep(tx, self.name, _CENSUS, run.id, since=None, now=self._round_began)
+        if position.done:
+            return
+        secret = self._ledger.secret
+        async for met in self._destination.people():
+            at = self._now()
+            async with self._ledger.begin() as tx:
+                named = [(secret.person(who.email or f"contact:{who.id}"), who) for who in met]
+                await people.meet_contacts(tx, self.name, [(p, who.id) for p, who in named], at)
+                await people.lift_blocks(tx, self.name, [p for p, who in named if not who.blocked])
+                phones = {p: secret.phone(who.phone) if who.phone else b"" for p, who in named}
+                await people.claim_phones(tx, self.name, phones)
+        async with self._ledger.begin() as tx:
+            await people.miss_contacts(tx, self.name, before=position.started_at)
+            await runs.end_sweep(tx, self.name, _CENSUS, self._round_began)
+
+    async def _lanes(self, wanted: frozenset[Resource]) -> None:
+        async with asyncio.TaskGroup() as lanes:
+            for lane in LANES:
+                lanes.create_task(self._lane([resource for resource in lane if resource in wanted]))
+
+    async def _lane(self, resources: Sequence[Resource]) -> None:
+        """Sweep one resource after the other; each needs the one before."""
+        for resource in resources:
+            if not await self._patiently(resource, self._sweep(resource)):
+                return
+
+    async def _patiently(self, what: str, work: Coroutine[Any, Any, None]) -> bool:
+        """Do it, and say whether it was done; what cannot be had now is told, and stops nothing else."""
+        try:
+            await work
+        except (Later, Mend, ExceptionGroup) as error:
+            gravest = _gravest(error)
+            if not isinstance(gravest, Later):
+                raise gravest from None
+            self.account.troubles.append(f"{what}: {gravest}")
+            return False
+        return True
+
+    async def _sweep(self, resource: Resource) -> None:
+        """Read all that changed, page by page, ahead of the writing."""
+        position = self._sweeping[resource]
+        tally = self.account.tally(resource)
+        if not position.done:
+            since = None if position.since is None else moment(position.since)
+            tally.total = await self._source.count(resource, since=since)
+            async with self._delivery(resource, cursor=resource) as (delivery, outbox):
+                pages = self._source.pages(resource, since=since, cursor=position.cursor)
+                async for batch in _ahead(pages):
+                    await self._deliver(delivery, outbox, batch)
+            async with self._ledger.begin() as tx:
+                await runs.end_sweep(tx, self.name, resource, position.started_at - self._policy.overlap)
+        tally.done = True
+        self._met_everybody |= resource == Resource.CUSTOMERS
+
+    async def _deliver(self, delivery: Delivery, outbox: Outbox, batch: Batch) -> None:
+        """One batch, whoever asked for it."""
+        weighing = partial(WEIGH[batch.resource], desk=self._desk(), batch=batch)
+        await delivery.take(outbox, weighing, read_at=batch.read_at, cursor=batch.cursor)
+
+    def _desk(self) -> Desk:
+        customers = self._sweeping.get(Resource.CUSTOMERS)
+        return Desk(
+            connector=self.name,
+            destination=self._destination,
+            policy=self._policy,
+            secret=self._ledger.secret,
+            live_since=self._live_since,
+            now=self._now(),
+            # A full sweep of the customers meets everybody anyway.
+            touch=customers is None or customers.since is not None or self._met_everybody,
+        )
+
+    @asynccontextmanager
+    async def _delivery(
+        self, resource: Resource, *, cursor: Resource | None = None
+    ) -> AsyncIterator[tuple[Delivery, Outbox]]:
+        """A delivery with its outbox; leaving it sends and settles the rest."""
+        delivery = Delivery(
+            self._ledger,
+            self.name,
+            self.account.tally(resource),
+            self._now,
+            cursor=cursor,
+            note=lambda words: self.account.notes.update([words]),
+        )
+        async with self._destination.outbox(resource, delivery.settle) as outbox:
+            yield delivery, outbox
+
+    async def _drain(self) -> None:
+        """Look at all that is queued and due; what comes of it may queue more."""
+        met: set[Key] = set()
+        while True:
+            async with self._ledger.begin() as tx:
+                keys = await queue.due_keys(tx, self.name, now=self._now(), limit=_DRAIN_AT_ONCE)
+            if not set(keys) - met:
+                return
+            met |= set(keys)
+            if not await self._patiently("queue", self._look_at(keys)):
+                return
+
+    async def _look_at(self, keys: Sequence[Key]) -> None:
+        wanted: dict[Resource, list[Key]] = {}
+        for key in keys:
+            wanted.setdefault(LOOK_AT.get(key.resource, key.resource), []).append(key)
+        for resource in sorted(wanted, key=list(Resource).index):
+            async with self._delivery(resource) as (delivery, outbox):
+                ids = sorted({key.id for key in wanted[resource]})
+                batch = await self._source.fetch(resource, ids)
+                await self._deliver(delivery, outbox, batch)
+            aliases = [key for key in wanted[resource] if key.resource != resource]
+            async with self._ledger.begin() as tx:
+                await queue.looked_at(tx, self.name, aliases, batch.read_at)
+
+    async def _write_guests(self) -> None:
+        """Write the people who wait sealed: those who turned out to have no account."""
+        after = ("", 0)
+        tally = self.account.tally(Resource.GUESTS)
+        async with self._ledger.begin() as tx:
+            tally.total = await people.count_guests(tx, self.name)
+        async with self._delivery(Resource.GUESTS) as (delivery, outbox):
+            while waiting := await self._next_guests(after):
+                after = (waiting[-1].resource, waiting[-1].id)
+                desk = self._desk()
+                weighing = partial(weigh.guests, desk=desk, waiting=waiting)
+                await delivery.take(outbox, weighing, read_at=desk.now)
+        tally.done = True
+
+    async def _next_guests(self, after: tuple[str, int]) -> list[people.Guest]:
+        async with self._ledger.begin() as tx:
+            return await people.sealed_guests(tx, self.name, after, _GUESTS_AT_ONCE)
+
+    async def _adopt_orphans(self) -> None:
+        """Buyers whose account is gone from the store are guests: look at their last order as such."""
+        if not self._met_everybody:
+            return
+        async with self._ledger.begin() as tx:
+            ids = await people.orphans(tx, self.name)
+            await queue.enqueue(tx, self.name, [Key(Resource.ORDERS, id_) for id_ in ids], now=self._now())
+        if ids:
+            await self._drain()
+            await self._patiently("guests", self._write_guests())
+
+
+async def _ahead(pages: AsyncIterator[Batch]) -> AsyncIterator[Batch]:
+    """Read the next page while this one is delivered."""
+
+    async def read() -> Batch | None:
+        return await anext(pages, None)
+
+    upcoming = asyncio.create_task(read())
+    try:
+        while (batch := await upcoming) is not None:
+            upcoming = asyncio.create_task(read())
+            yield batch
+    finally:
+        upcoming.cancel()
+        await asyncio.gather(upcoming, return_exceptions=True)
+
+
+def _gravest(error: BaseException) -> BaseException:
+    """Of all plain errors in a group of groups the one that says most: a bug, a mend, a later."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    plain = [_gravest(inner) for inner in error.exceptions]
+    return max(plain, key=lambda e: (not isinstance(e, Later), not isinstance(e, Mend)))

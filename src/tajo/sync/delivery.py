@@ -1,0 +1,183 @@
+"""Hand batches over and settle what comes of them, so that a crash repeats work and never skips any."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+
+from msgspec import Struct
+
+from tajo.sync.account import Tally
+from tajo.sync.ledger import known, people, queue, runs
+from tajo.sync.ledger.store import Ledger, Tx
+from tajo.sync.model import Key, Outcome, Resource, Verdict
+from tajo.sync.ports import Outbox
+from tajo.sync.weigh import Ticket, Weighed
+
+
+class Page(Struct, eq=False):
+    """A batch on its way. `cursor`: where to go on once it and all before it are settled."""
+
+    cursor: str
+    open: int
+
+
+class Delivery:
+    """One resource's writes under way: from the weighing of a batch to its outcome in the ledger.
+
+    The cursor moves to a page's end only when that page and all before it are settled; `cursor` is the
+    name under which it stands in the ledger, None where nothing is swept.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        connector: str,
+        tally: Tally,
+        now: Callable[[], float],
+        *,
+        cursor: Resource | None = None,
+        note: Callable[[str], None],
+    ) -> None:
+        self._ledger = ledger
+        self._connector = connector
+        self._tally = tally
+        self._now = now
+        self._cursor = cursor
+        self._note = note
+        self._pages: deque[Page] = deque()
+        self._pending: dict[Key, tuple[Ticket, Page]] = {}
+        self._open: dict[Key, int] = {}
+
+    async def take(
+        self,
+        outbox: Outbox,
+        weigh: Callable[[Tx], Awaitable[Weighed]],
+        *,
+        read_at: float,
+        cursor: str = "",
+    ) -> Weighed:
+        """Weigh a batch, note what is settled already, and put the rest into the outbox."""
+        page = Page(cursor, 0)
+        async with self._ledger.begin() as tx:
+            weighed = await weigh(tx)
+            await queue.looked_at(tx, self._connector, weighed.settled, read_at)
+            await queue.unpark(tx, self._connector, await self._stale_parkings(tx, weighed))
+            await self._park(tx, [(key, reason, None) for key, reason in weighed.parked], read_at)
+            await queue.enqueue(tx, self._connector, weighed.again, now=read_at)
+            page.open = len(weighed.tickets)
+            self._pages.append(page)
+            await self._advance(tx)
+        tally = self._tally
+        tally.seen += weighed.seen
+        tally.unchanged += weighed.unchanged
+        tally.skipped += weighed.skipped
+        tally.parked += weighed.still_parked + len(weighed.parked)
+        for note in weighed.notes:
+            self._note(note)
+        for ticket in weighed.tickets:
+            self._open[ticket.about] = self._open.get(ticket.about, 0) + 1
+        for ticket in weighed.tickets:
+            key = ticket.write.key
+            if key in self._pending:  # met again while on its way: the newer one must go last
+                await outbox.flush()
+            self._pending[key] = (ticket, page)
+            await outbox.put(ticket.write)
+        return weighed
+
+    async def settle(self, outcomes: Sequence[Outcome]) -> None:
+        """Remember what was delivered, park what was refused, queue what must be tried again."""
+        tickets = [(self._pending[outcome.write.key], outcome) for outcome in outcomes]
+        done = [(ticket, o) for (ticket, _), o in tickets if o.verdict == Verdict.DELIVERED]
+        refused = [(ticket, o) for (ticket, _), o in tickets if o.verdict == Verdict.REFUSED]
+        retry = [(ticket, o) for (ticket, _), o in tickets if o.verdict == Verdict.RETRY]
+        async with self._ledger.begin() as tx:
+            await self._remember([t for t, _ in done if not t.write.person], tx)
+            await self._remember_people([(t, o) for t, o in done if t.write.person], tx)
+            await self._park(
+                tx, [(t.write.key, o.reason, t.write.fingerprint) for t, o in refused], self._now()
+            )
+            await queue.unpark(tx, self._connector, [t.write.key for t, _ in done])
+            waiting = {t.write.person for t, _ in done + refused if t.about.resource in _WAITING}
+            await people.drop_guests(tx, self._connector, waiting)
+            await self._looked_at(tx, [t for t, _ in done + refused])
+            for ticket, outcome in retry:
+                again = [] if ticket.about.resource in _WAITING else [ticket.about]
+                await queue.enqueue(
+                    tx, self._connector, again, now=self._now(), at=self._now() + outcome.seconds
+                )
+            for (_, page), _ in tickets:
+                page.open -= 1
+            await self._advance(tx)
+        for (ticket, _), outcome in tickets:
+            del self._pending[ticket.write.key]
+            self._count(ticket, outcome)
+
+    def _count(self, ticket: Ticket, outcome: Outcome) -> None:
+        """A product with many variants is one record: it counts when its last write is settled."""
+        self._open[ticket.about] -= 1
+        last = not self._open[ticket.about]
+        if last:
+            del self._open[ticket.about]
+        if outcome.verdict == Verdict.REFUSED:
+            self._tally.parked += 1
+        elif outcome.verdict == Verdict.RETRY:
+            self._tally.failed += 1
+        elif last:
+            self._tally.written += 1
+        if outcome.left_out:
+            self._note(f"{outcome.left_out} left out: Brevo refused it")
+
+    async def _remember(self, tickets: Sequence[Ticket], tx: Tx) -> None:
+        rows = [
+            {
+                "resource": ticket.write.key.resource,
+                "id": ticket.write.key.id,
+                "fingerprint": ticket.write.fingerprint,
+                "read_at": ticket.read_at,
+                "parent": ticket.parent,
+            }
+            for ticket in tickets
+        ]
+        await known.remember(tx, self._connector, rows)
+
+    async def _remember_people(self, done: Sequence[tuple[Ticket, Outcome]], tx: Tx) -> None:
+        rows = [
+            {
+                "person": ticket.write.person,
+                "contact_id": outcome.contact_id,
+                "fingerprint": ticket.write.fingerprint,
+                "told": ticket.write.consent,
+                "blocked_by_us": ticket.blocked,
+                "met_at": self._now(),
+            }
+            for ticket, outcome in done
+        ]
+        await people.remember_contacts(tx, self._connector, rows)
+        left = [ticket.left_behind for ticket, _ in done if ticket.write.rename is not None]
+        await people.forget_contact(tx, self._connector, left)
+
+    async def _looked_at(self, tx: Tx, tickets: Sequence[Ticket]) -> None:
+        for read_at in {ticket.read_at for ticket in tickets}:
+            keys = {ticket.about for ticket in tickets if ticket.read_at == read_at}
+            await queue.looked_at(tx, self._connector, keys, read_at)
+
+    async def _stale_parkings(self, tx: Tx, weighed: Weighed) -> list[Key]:
+        """Settled keys that are parked for a payload which is not what they would say today."""
+        refused = await queue.refused_before(tx, self._connector, weighed.settled)
+        return [key for key, fingerprint in refused.items() if fingerprint is None]
+
+    async def _park(self, tx: Tx, refusals: list[tuple[Key, str, bytes | None]], now: float) -> None:
+        await queue.park(tx, self._connector, refusals, now=now)
+
+    async def _advance(self, tx: Tx) -> None:
+        """Move the cursor over the pages that are settled from the front."""
+        cursor = None
+        while self._pages and not self._pages[0].open:
+            cursor = self._pages.popleft().cursor
+        if cursor and self._cursor is not None:
+            await runs.move_cursor(tx, self._connector, self._cursor, cursor)
+
+
+#: Contacts that wait sealed in the ledger: nothing of theirs can be looked at again by their own key.
+_WAITING = frozenset({Resource.GUESTS, Resource.SUBSCRIBERS})

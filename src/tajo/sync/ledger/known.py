@@ -1,0 +1,116 @@
+"""What the destination was told of categories, products, variants and orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+from sqlalchemy import delete, func, select
+
+from tajo.sync.ledger.store import Row, Tx, upsert
+from tajo.sync.ledger.tables import known, orders, refunds
+from tajo.sync.model import Resource
+
+
+class Known(Struct, frozen=True):
+    """The payload last told (as a fingerprint), and when its record was read."""
+
+    fingerprint: bytes
+    read_at: float
+
+
+class OrderFacts(Struct, frozen=True):
+    """What is remembered of an order: enough to see that something happened to it."""
+
+    status_id: int
+    refunded: int
+    person: bytes
+    customer_id: int
+    read_at: float
+
+
+async def recall(tx: Tx, connector: str, resource: Resource, ids: Iterable[int]) -> dict[int, Known]:
+    """What was told of these ids; unknown ones are missing."""
+    rows = await tx.execute(
+        select(known.c.id, known.c.fingerprint, known.c.read_at).where(
+            known.c.connector == connector, known.c.resource == resource, known.c.id.in_(list(ids))
+        )
+    )
+    return {row.id: Known(row.fingerprint, row.read_at) for row in rows}
+
+
+async def remember(tx: Tx, connector: str, rows: Iterable[Row]) -> None:
+    """Note what was told: rows of `resource, id, fingerprint, read_at, parent`."""
+    await upsert(tx, known, [{"connector": connector, **row} for row in rows])
+
+
+async def variants_of(tx: Tx, connector: str, products: Sequence[int]) -> dict[int, set[int]]:
+    """The variants that were told of these products."""
+    rows = await tx.execute(
+        select(known.c.parent, known.c.id).where(
+            known.c.connector == connector,
+            known.c.resource == Resource.VARIANTS,
+            known.c.parent.in_(products),
+        )
+    )
+    found: dict[int, set[int]] = {}
+    for row in rows:
+        found.setdefault(row.parent, set()).add(row.id)
+    return found
+
+
+async def recall_orders(tx: Tx, connector: str, ids: Iterable[int]) -> dict[int, OrderFacts]:
+    """The facts of these orders; unknown ones are missing."""
+    c = orders.c
+    rows = await tx.execute(
+        select(c.id, c.status_id, c.refunded, c.person, c.customer_id, c.read_at).where(
+            c.connector == connector, c.id.in_(list(ids))
+        )
+    )
+    return {row[0]: OrderFacts(*row[1:]) for row in rows}
+
+
+async def remember_orders(tx: Tx, connector: str, rows: Iterable[Row]) -> None:
+    """Note the facts of orders: rows of the table `orders` without its connector."""
+    await upsert(tx, orders, [{"connector": connector, **row} for row in rows])
+
+
+async def refunded(tx: Tx, connector: str, order_ids: Sequence[int]) -> dict[int, int]:
+    """Refunds by order, in ten-thousandths of the currency in which it was paid."""
+    rows = await tx.execute(
+        select(refunds.c.order_id, func.sum(refunds.c.amount))
+        .where(refunds.c.connector == connector, refunds.c.order_id.in_(order_ids))
+        .group_by(refunds.c.order_id)
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
+async def remember_refunds(tx: Tx, connector: str, rows: Sequence[Row]) -> set[int]:
+    """Note refunds (`id, order_id, amount`); returns the orders of those that are new or changed."""
+    before = {
+        row.id: row.amount
+        for row in await tx.execute(
+            select(refunds.c.id, refunds.c.amount).where(
+                refunds.c.connector == connector, refunds.c.id.in_([row["id"] for row in rows])
+            )
+        )
+    }
+    await upsert(tx, refunds, [{"connector": connector, **row} for row in rows])
+    return {row["order_id"] for row in rows if before.get(row["id"]) != row["amount"]}
+
+
+async def counts(tx: Tx, connector: str) -> dict[str, int]:
+    """How many categories, products, variants and orders are known as told."""
+    rows = await tx.execute(
+        select(known.c.resource, func.count())
+        .where(known.c.connector == connector)
+        .group_by(known.c.resource)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def forget(tx: Tx, connector: str, resource: Resource, ids: Sequence[int]) -> None:
+    """The things are gone, and the destination knows."""
+    await tx.execute(
+        delete(known).where(known.c.connector == connector, known.c.resource == resource, known.c.id.in_(ids))
+    )

@@ -1,0 +1,1 @@
+"""How the tables came to be, one file per step; applied by Alembic whenever a ledger is opened."""

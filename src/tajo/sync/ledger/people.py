@@ -1,0 +1,356 @@
+"""Who is who: accounts, newsletter records, guests and orders, joined by the person's keyed hash."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from msgspec import Struct, field, structs
+from sqlalchemy import Select, and_, case, delete, exists, func, or_, select, tuple_, update
+
+from tajo.sync.ledger.store import Row, Tx, upsert
+from tajo.sync.ledger.tables import contacts, customers, guests, orders, phones, subscribers
+from tajo.sync.model import Consent, Resource
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """What the destination was told of a person, and what it said of them."""
+
+    contact_id: int | None = None
+    fingerprint: bytes | None = None
+    told: Consent | None = None
+    blocked_by_us: bool = False
+    present: bool = False
+
+
+class Purchases(Struct):
+    """What a person bought, from counted orders. Amounts in ten-thousandths, moments since 1970."""
+
+    count: int = 0
+    spent: int = 0
+    first: float | None = None
+    last: float | None = None
+
+    def add(self, count: int, spent: int, first: float | None, last: float | None) -> None:
+        """Join with the purchases of another account of the same person."""
+        self.count += count
+        self.spent += spent
+        if first is not None and last is not None:
+            self.first = first if self.first is None else min(self.first, first)
+            self.last = last if self.last is None else max(self.last, last)
+
+
+class Facts(Struct):
+    """All that the ledger knows of one person. `primary`: the account that speaks for them."""
+
+    accounts: set[int] = field(default_factory=set)
+    primary: int = 0
+    primary_rank: tuple[float, int] = (0.0, 0)
+    purchases: Purchases = field(default_factory=Purchases)
+    granted: bool = False
+    storefronts: set[int] = field(default_factory=set)
+    told: Told = Told()
+
+
+class Guest(Struct, frozen=True):
+    """A sealed person who waits to be written; `resource` and `id` say which record they came from."""
+
+    person: bytes
+    resource: Resource
+    id: int
+    sealed: bytes
+    read_at: float
+
+
+async def facts(tx: Tx, connector: str, people: Collection[bytes]) -> dict[bytes, Facts]:
+    """Everything about these people, in five queries however many they are."""
+    known = {person: Facts() for person in people}
+    owner: dict[int, bytes] = {}
+    c = customers.c
+    for id_, person, storefront, modified in await tx.execute(
+        select(c.id, c.person, c.storefront, c.modified_at).where(
+            c.connector == connector, c.person.in_(people)
+        )
+    ):
+        who, rank = known[person], (modified, id_)
+        owner[id_] = person
+        who.accounts.add(id_)
+        who.storefronts.add(storefront)
+        if rank > who.primary_rank:
+            who.primary, who.primary_rank = id_, rank
+    if owner:
+        query = _purchases(orders.c.customer_id).where(
+            orders.c.connector == connector, orders.c.customer_id.in_(list(owner))
+        )
+        for id_, *bought in await tx.execute(query.group_by(orders.c.customer_id, orders.c.storefront)):
+            _note(known[owner[id_]], *bought)
+    query = (
+        _purchases(orders.c.person)
+        .where(orders.c.connector == connector, orders.c.person.in_(people), _without_account())
+        .group_by(orders.c.person, orders.c.storefront)
+    )
+    for person, *bought in await tx.execute(query):
+        _note(known[person], *bought)
+    s = subscribers.c
+    for person, storefront, granted in await tx.execute(
+        select(s.person, s.storefront, s.granted).where(s.connector == connector, s.person.in_(people))
+    ):
+        known[person].granted |= granted
+        known[person].storefronts.add(storefront)
+    query = select(contacts).where(contacts.c.connector == connector, contacts.c.person.in_(people))
+    for row in await tx.execute(query):
+        known[row.person].told = Told(
+            contact_id=row.contact_id,
+            fingerprint=row.fingerprint,
+            told=Consent(row.told) if row.told else None,
+            blocked_by_us=row.blocked_by_us,
+            present=row.present,
+        )
+    return known
+
+
+def _purchases(owner: Any) -> Select[Any]:
+    """Per owner and storefront: count, amount, first and last of the counted orders."""
+    o = orders.c
+
+    def counted(value: Any) -> Any:
+        return case((o.counted, value))
+
+    return select(
+        owner,
+        o.storefront,
+        func.count(counted(1)),
+        func.coalesce(func.sum(counted(o.amount - o.refunded)), 0),
+        func.min(counted(o.placed_at)),
+        func.max(counted(o.placed_at)),
+    )
+
+
+def _note(
+    who: Facts, storefront: int, count: int, spent: int, first: float | None, last: float | None
+) -> None:
+    who.storefronts.add(storefront)
+    who.purchases.add(count, int(spent), first, last)
+
+
+def _without_account() -> Any:
+    """Orders of guests, and of accounts that are gone."""
+    return or_(
+        orders.c.customer_id == 0,
+        ~exists().where(customers.c.connector == orders.c.connector, customers.c.id == orders.c.customer_id),
+    )
+
+
+async def remember_customers(tx: Tx, connector: str, rows: Sequence[Row]) -> dict[int, bytes]:
+    """Note accounts (rows of `customers` without connector); returns who the known ones were before."""
+    c = customers.c
+    found = await tx.execute(
+        select(c.id, c.person).where(c.connector == connector, c.id.in_([row["id"] for row in rows]))
+    )
+    before: dict[int, bytes] = dict(found.all())
+    await upsert(tx, customers, [{"connector": connector, **row} for row in rows])
+    return before
+
+
+async def customers_read(tx: Tx, connector: str, ids: Iterable[int]) -> dict[int, float]:
+    """When these accounts were last read."""
+    c = customers.c
+    rows = await tx.execute(select(c.id, c.read_at).where(c.connector == connector, c.id.in_(list(ids))))
+    return dict(rows.all())
+
+
+async def forget_customers(tx: Tx, connector: str, ids: Sequence[int]) -> None:
+    """These accounts are gone from the store."""
+    await tx.execute(delete(customers).where(customers.c.connector == connector, customers.c.id.in_(ids)))
+
+
+async def accounts_of(tx: Tx, connector: str, people: Collection[bytes]) -> dict[bytes, list[int]]:
+    """The accounts of these people; those without one are missing."""
+    found: dict[bytes, list[int]] = {}
+    c = customers.c
+    for person, id_ in await tx.execute(
+        select(c.person, c.id).where(c.connector == connector, c.person.in_(people))
+    ):
+        found.setdefault(person, []).append(id_)
+    return found
+
+
+async def last_orders(tx: Tx, connector: str, people: Collection[bytes]) -> dict[bytes, int]:
+    """The newest order of each of these people that no account claims."""
+    rows = await tx.execute(
+        select(orders.c.person, func.max(orders.c.id))
+        .where(orders.c.connector == connector, orders.c.person.in_(people), _without_account())
+        .group_by(orders.c.person)
+    )
+    return dict(rows.all())
+
+
+async def billed_elsewhere(tx: Tx, connector: str, accounts: Collection[int]) -> set[bytes]:
+    """Whose e-mail stands on orders of these accounts without being the account's own."""
+    c, o = customers.c, orders.c
+    query = select(o.person).where(
+        o.connector == connector,
+        o.customer_id.in_(accounts),
+        c.connector == connector,
+        c.id == o.customer_id,
+        c.person != o.person,
+    )
+    return set(await tx.scalars(query.distinct()))
+
+
+async def remember_subscribers(tx: Tx, connector: str, rows: Sequence[Row]) -> set[bytes]:
+    """Note newsletter records (rows of `subscribers`); returns whose wish is new or changed."""
+    s = subscribers.c
+    found = await tx.execute(
+        select(s.id, s.person, s.granted).where(
+            s.connector == connector, s.id.in_([row["id"] for row in rows])
+        )
+    )
+    before = {id_: (person, granted) for id_, person, granted in found}
+    await upsert(tx, subscribers, [{"connector": connector, **row} for row in rows])
+    changed = {row["person"] for row in rows if before.get(row["id"]) != (row["person"], row["granted"])}
+    moved = {before[row["id"]][0] for row in rows if row["id"] in before}
+    return changed | (moved - {row["person"] for row in rows})
+
+
+async def remember_contacts(tx: Tx, connector: str, rows: Sequence[Row]) -> None:
+    """Note what was told of people: full rows of `contacts` without connector and `present`.
+
+    A `contact_id` of None leaves the one that is known.
+    """
+    full = [{"connector": connector, "present": True, **row} for row in rows]
+    told = [column.name for column in contacts.c if column.name not in ("connector", "person", "contact_id")]
+    await upsert(tx, contacts, [row for row in full if row["contact_id"] is None], overwrite=told)
+    await upsert(tx, contacts, [row for row in full if row["contact_id"] is not None])
+
+
+async def forget_contact(tx: Tx, connector: str, people: Collection[bytes]) -> None:
+    """These people are not in the destination under this e-mail any more."""
+    for table in (contacts, phones):
+        await tx.execute(delete(table).where(table.c.connector == connector, table.c.person.in_(people)))
+
+
+async def meet_contacts(tx: Tx, connector: str, met: Iterable[tuple[bytes, int]], at: float) -> None:
+    """Note that the destination holds these people: (person, contact_id)."""
+    blank = {"fingerprint": None, "told": None, "blocked_by_us": False, "present": True}
+    rows = [
+        {"connector": connector, "person": person, "contact_id": id_, "met_at": at, **blank}
+        for person, id_ in met
+    ]
+    await upsert(tx, contacts, rows, overwrite=("present", "contact_id", "met_at"))
+
+
+async def lift_blocks(tx: Tx, connector: str, people: Collection[bytes]) -> None:
+    """These people are not blocklisted, whatever we told: somebody lifted it there."""
+    await tx.execute(
+        update(contacts)
+        .where(contacts.c.connector == connector, contacts.c.person.in_(people), contacts.c.blocked_by_us)
+        .values(blocked_by_us=False)
+    )
+
+
+async def miss_contacts(tx: Tx, connector: str, before: float) -> int:
+    """All contacts were looked at since `before`: those that were not met are gone, and will be told anew."""
+    gone = (
+        update(contacts)
+        .where(
+            contacts.c.connector == connector,
+            contacts.c.present,
+            or_(contacts.c.met_at.is_(None), contacts.c.met_at < before),
+        )
+        .values(present=False, fingerprint=None, contact_id=None, told=None, blocked_by_us=False)
+    )
+    return (await tx.execute(gone)).rowcount
+
+
+async def claim_phones(tx: Tx, connector: str, claims: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Claim a phone for each person, first come, first served; returns who holds each phone.
+
+    `claims`: person to phone (empty: has none). A phone that a person does not have any more is free again.
+    """
+    p = phones.c
+    held = await tx.execute(
+        select(p.phone, p.person).where(p.connector == connector, p.person.in_(list(claims)))
+    )
+    left = [phone for phone, person in held if claims[person] != phone]
+    if left:
+        await tx.execute(delete(phones).where(p.connector == connector, p.phone.in_(left)))
+    wanted: dict[bytes, bytes] = {}
+    for person, phone in claims.items():
+        if phone:
+            wanted.setdefault(phone, person)
+    rows = [{"connector": connector, "phone": phone, "person": who} for phone, who in wanted.items()]
+    await upsert(tx, phones, rows, overwrite=())
+    owners = await tx.execute(
+        select(p.phone, p.person).where(p.connector == connector, p.phone.in_(list(wanted)))
+    )
+    return dict(owners.all())
+
+
+async def seal_guests(tx: Tx, connector: str, found: Sequence[Guest]) -> None:
+    """Keep people who wait. An order tells more of them than a newsletter record, a newer one still more."""
+    rows = [{"connector": connector, **structs.asdict(guest)} for guest in found]
+    await upsert(
+        tx,
+        guests,
+        rows,
+        when=lambda new: or_(
+            guests.c.resource == Resource.SUBSCRIBERS,
+            and_(new.resource == Resource.ORDERS, new.id >= guests.c.id),
+        ),
+    )
+
+
+async def sealed_guests(tx: Tx, connector: str, after: tuple[str, int], limit: int) -> list[Guest]:
+    """The next people who wait, in the order of their records: a stable order, whatever the hashes are."""
+    g = guests.c
+    rows = await tx.execute(
+        select(g.person, g.resource, g.id, g.sealed, g.read_at)
+        .where(g.connector == connector, tuple_(g.resource, g.id) > after)
+        .order_by(g.resource, g.id)
+        .limit(limit)
+    )
+    return [Guest(person, Resource(resource), id_, sealed, at) for person, resource, id_, sealed, at in rows]
+
+
+async def drop_guests(tx: Tx, connector: str, people: Collection[bytes]) -> None:
+    """These people need not wait any more."""
+    await tx.execute(delete(guests).where(guests.c.connector == connector, guests.c.person.in_(people)))
+
+
+async def count_guests(tx: Tx, connector: str) -> int:
+    """How many people wait."""
+    query = select(func.count()).select_from(guests).where(guests.c.connector == connector)
+    return await tx.scalar(query) or 0
+
+
+async def orphans(tx: Tx, connector: str) -> list[int]:
+    """The newest order of everybody whose account is gone and whose contact was never written."""
+    o = orders.c
+    query = (
+        select(func.max(o.id))
+        .where(
+            o.connector == connector,
+            o.customer_id != 0,
+            ~exists().where(customers.c.connector == connector, customers.c.id == o.customer_id),
+            ~exists().where(
+                contacts.c.connector == connector,
+                contacts.c.person == o.person,
+                contacts.c.fingerprint.is_not(None),
+            ),
+        )
+        .group_by(o.person)
+    )
+    return list(await tx.scalars(query))
+
+
+async def counts(tx: Tx, connector: str) -> dict[str, int]:
+    """How many customers, orders and contacts are known."""
+    found = {}
+    for name, table in (("customers", customers), ("orders", orders)):
+        query = select(func.count()).select_from(table).where(table.c.connector == connector)
+        found[name] = await tx.scalar(query) or 0
+    query = select(func.count()).select_from(contacts)
+    told = query.where(contacts.c.connector == connector, contacts.c.fingerprint.is_not(None))
+    found["contacts"] = await tx.scalar(told) or 0
+    return found

@@ -1,0 +1,148 @@
+"""What is to be looked at again, and what is parked until a human or a change lets it go."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from msgspec import Struct
+from sqlalchemy import and_, delete, func, or_, select
+
+from tajo.sync.ledger.store import Tx, upsert
+from tajo.sync.ledger.tables import due, parked
+from tajo.sync.model import Key, Resource
+
+
+class Parked(Struct, frozen=True):
+    """A record that could not be delivered. Moments are seconds since 1970."""
+
+    key: Key
+    reason: str
+    since: float
+    last: float
+    attempts: int
+
+
+async def enqueue(
+    tx: Tx, connector: str, keys: Iterable[Key], *, now: float, at: float | None = None
+) -> None:
+    """Look at these again, `at` a moment (None: now). Asking twice is asking once, for the later wish."""
+    rows = [
+        {
+            "connector": connector,
+            "resource": key.resource,
+            "id": key.id,
+            "queued_at": now,
+            "at": now if at is None else at,
+        }
+        for key in keys
+    ]
+    await upsert(tx, due, rows)
+
+
+async def due_keys(
+    tx: Tx, connector: str, *, now: float, limit: int, skip: Collection[Key] = ()
+) -> list[Key]:
+    """What is to be looked at by now, oldest first, one resource after the other."""
+    rows = await tx.execute(
+        select(due.c.resource, due.c.id)
+        .where(due.c.connector == connector, due.c.at <= now)
+        .order_by(due.c.resource, due.c.at, due.c.id)
+        .limit(limit + len(skip))
+    )
+    return [key for row in rows if (key := Key(Resource(row.resource), row.id)) not in skip][:limit]
+
+
+async def looked_at(tx: Tx, connector: str, keys: Collection[Key], read_at: float) -> None:
+    """These were read at that moment: wishes from before are fulfilled."""
+    for resource in {key.resource for key in keys}:
+        await tx.execute(
+            delete(due).where(
+                due.c.connector == connector,
+                due.c.resource == resource,
+                due.c.id.in_([key.id for key in keys if key.resource == resource]),
+                due.c.queued_at <= read_at,
+            )
+        )
+
+
+async def count_due(tx: Tx, connector: str) -> int:
+    """How many keys wait, now or later."""
+    query = select(func.count()).select_from(due).where(due.c.connector == connector)
+    return await tx.scalar(query) or 0
+
+
+async def park(
+    tx: Tx, connector: str, refusals: Iterable[tuple[Key, str, bytes | None]], *, now: float
+) -> None:
+    """Keep (key, reason, fingerprint of the refused payload) until it changes or is replayed."""
+    wanted = {key: (reason, fingerprint) for key, reason, fingerprint in refusals}
+    before = {entry.key: entry for entry in await parked_of(tx, connector, list(wanted))}
+    rows = []
+    for key, (reason, fingerprint) in wanted.items():
+        old = before.get(key)
+        rows.append(
+            {
+                "connector": connector,
+                "resource": key.resource,
+                "id": key.id,
+                "reason": reason,
+                "fingerprint": fingerprint,
+                "since": old.since if old else now,
+                "last": now,
+                "attempts": old.attempts + 1 if old else 1,
+            }
+        )
+    await upsert(tx, parked, rows)
+
+
+async def unpark(tx: Tx, connector: str, keys: Collection[Key]) -> None:
+    """These got through, or are gone."""
+    for resource in {key.resource for key in keys}:
+        ids = [key.id for key in keys if key.resource == resource]
+        await tx.execute(
+            delete(parked).where(
+                parked.c.connector == connector, parked.c.resource == resource, parked.c.id.in_(ids)
+            )
+        )
+
+
+async def parked_of(tx: Tx, connector: str, keys: Sequence[Key]) -> list[Parked]:
+    """Those of these keys that are parked."""
+    if not keys:
+        return []
+    return await _parked(tx, connector, keys)
+
+
+async def refused_before(tx: Tx, connector: str, keys: Collection[Key]) -> dict[Key, bytes | None]:
+    """Of these keys, the parked ones and the payload that was refused."""
+    found: dict[Key, bytes | None] = {}
+    for resource in {key.resource for key in keys}:
+        ids = [key.id for key in keys if key.resource == resource]
+        rows = await tx.execute(
+            select(parked.c.id, parked.c.fingerprint).where(
+                parked.c.connector == connector, parked.c.resource == resource, parked.c.id.in_(ids)
+            )
+        )
+        found |= {Key(resource, row.id): row.fingerprint for row in rows}
+    return found
+
+
+async def all_parked(tx: Tx, connector: str) -> list[Parked]:
+    """Everything that is parked, oldest first."""
+    return await _parked(tx, connector, None)
+
+
+async def _parked(tx: Tx, connector: str, keys: Sequence[Key] | None) -> list[Parked]:
+    p = parked.c
+    query = select(p.resource, p.id, p.reason, p.since, p.last, p.attempts).where(p.connector == connector)
+    if keys is not None:
+        by_resource = [
+            and_(p.resource == resource, p.id.in_([key.id for key in keys if key.resource == resource]))
+            for resource in {key.resource for key in keys}
+        ]
+        query = query.where(or_(*by_resource))
+    rows = await tx.execute(query.order_by(p.since, p.resource, p.id))
+    return [
+        Parked(Key(Resource(row.resource), row.id), row.reason, row.since, row.last, row.attempts)
+        for row in rows
+    ]

@@ -1,0 +1,155 @@
+"""Open the ledger: one code path for SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import ColumnElement, Connection, Table, event, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from tajo.errors import Mend, Usage
+from tajo.sync.ledger.secret import Secret, wrong_secret
+from tajo.sync.ledger.tables import facts, metadata
+
+Tx = AsyncConnection
+Row = Mapping[str, Any]
+
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+}
+
+
+class Ledger:
+    """The memory of all connectors: an engine, and the secret behind its hashes."""
+
+    def __init__(self, engine: AsyncEngine, secret: Secret) -> None:
+        self._engine = engine
+        self.secret = secret
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Tx]:
+        """One transaction: all of it, or nothing."""
+        async with self._engine.begin() as tx:
+            yield tx
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        await self._engine.dispose()
+
+
+async def open_ledger(url: str, secret: Secret) -> Ledger:
+    """Connect, bring the tables up to date, check the secret.
+
+    `url`: `sqlite:///file.db` or `postgresql://user@host/name`. Raises `Usage` for another one, `Mend`
+    when the database cannot be used.
+    """
+    engine = _engine(url)
+    try:
+        async with engine.begin() as tx:
+            await tx.run_sync(_migrate)
+            await upsert(tx, facts, [{"name": "proof", "value": secret.proof}], overwrite=())
+            proof = await tx.scalar(select(facts.c.value).where(facts.c.name == "proof"))
+    except (DBAPIError, CommandError) as error:
+        await engine.dispose()
+        raise Mend(
+            f"the database cannot be used: {_first_line(error)}",
+            "check database_url (or TAJO_DATABASE_URL), that the server runs and the file may be written.",
+        ) from None
+    if proof != secret.proof:
+        await engine.dispose()
+        raise wrong_secret()
+    return Ledger(engine, secret)
+
+
+async def upsert(
+    tx: Tx,
+    table: Table,
+    rows: Iterable[Row],
+    *,
+    overwrite: Collection[str] | None = None,
+    when: Callable[[Any], ColumnElement[bool]] | None = None,
+) -> None:
+    """Insert rows; where one with the same primary key stands, overwrite these columns (None: all).
+
+    `when` gets the new values' columns and says which rows are worth it. Of rows with one key the last
+    counts; they go in the order of the key, because PostgreSQL refuses doubles and deadlocks on disorder.
+    """
+    keys = [column.name for column in table.primary_key]
+    unique = {tuple(row[key] for key in keys): row for row in rows}
+    ordered = [unique[key] for key in sorted(unique)]
+    if not ordered:
+        return
+    dialect = postgresql if tx.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table)
+    named = [name for name in ordered[0] if name not in keys] if overwrite is None else overwrite
+    if named:
+        new = statement.excluded
+        statement = statement.on_conflict_do_update(
+            index_elements=keys,
+            set_={name: new[name] for name in named},
+            where=when(new) if when else None,
+        )
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=keys)
+    await tx.execute(statement, ordered)
+
+
+def _engine(url: str) -> AsyncEngine:
+    try:
+        parsed = make_url(url)
+        driver = _DRIVERS[parsed.drivername]
+    except (ArgumentError, KeyError):
+        raise Usage(
+            "database_url is neither sqlite:// nor postgresql://",
+            "write `sqlite:///tajo.db` or `postgresql://user:password@host/database`.",
+        ) from None
+    parsed = parsed.set(drivername=driver)
+    if driver.startswith("postgresql"):
+        return create_async_engine(parsed, pool_size=5)
+    # One connection: SQLite has one writer, and waiting for it in the pool costs no retries.
+    engine = create_async_engine(parsed, pool_size=1, max_overflow=0, connect_args={"timeout": 60})
+    event.listen(engine.sync_engine, "connect", _tune_sqlite)
+    return engine
+
+
+def _tune_sqlite(connection: Any, _record: object) -> None:
+    """WAL lets others read while we write; FULL makes a commit survive a power cut."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", "tajo.sync.ledger:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _first_line(error: Exception) -> str:
+    """The driver's own words, without the statement and its parameters."""
+    words = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return words[0] if words else type(error).__name__
+
+
+async def copy_ledger(source: Ledger, target: Ledger, connector: str) -> None:
+    """Copy what is remembered of one connector into an empty ledger, a thousand rows at a time."""
+    async with source.begin() as reading, target.begin() as writing:
+        for table in metadata.sorted_tables:
+            if "connector" not in table.c:
+                continue
+            rows = await reading.stream(select(table).where(table.c.connector == connector))
+            async for part in rows.mappings().partitions(1000):
+                await writing.execute(table.insert(), [dict(row) for row in part])

@@ -1,0 +1,202 @@
+"""What is remembered, table by table. Every row belongs to one connector.
+
+Ids, keyed hashes, amounts and moments only: no name, address, e-mail or token in clear. Amounts are
+whole ten-thousandths of the currency, moments are seconds since 1970, `person` is the keyed hash of a
+lower-case e-mail, `phone` of an E.164 number.
+"""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+
+def _table(name: str, *columns: Column[Any], index: tuple[str, ...] = ()) -> Table:
+    """A table whose rows belong to a connector, with one index per named column."""
+    return Table(
+        name,
+        metadata,
+        Column("connector", String(64), primary_key=True),
+        *columns,
+        *(Index(f"{name}_by_{column}", "connector", column) for column in index),
+    )
+
+
+def _id(name: str = "id") -> Column[int]:
+    return Column(name, BigInteger, primary_key=True, autoincrement=False)
+
+
+def _resource() -> Column[str]:
+    return Column("resource", String(16), primary_key=True)
+
+
+#: One row per connector: since when it is live, and by which rules it last wrote everything.
+connectors = _table(
+    "connectors",
+    Column("live_since", Double, nullable=False),
+    Column("rules", String(64), nullable=False),
+)
+
+#: What Brevo was told of a category, product, variant or order. `parent`: a variant's product.
+known = _table(
+    "known",
+    _resource(),
+    _id(),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("read_at", Double, nullable=False),
+    Column("parent", BigInteger),
+)
+
+#: The little that is worth remembering of an order. `amount` and `refunded` in the default currency.
+orders = _table(
+    "orders",
+    _id(),
+    Column("customer_id", BigInteger, nullable=False),
+    Column("person", LargeBinary, nullable=False),
+    Column("storefront", Integer, nullable=False),
+    Column("status_id", Integer, nullable=False),
+    Column("counted", Boolean, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("refunded", BigInteger, nullable=False),
+    Column("placed_at", Double, nullable=False),
+    Column("read_at", Double, nullable=False),
+    index=("customer_id", "person"),
+)
+
+#: Money given back; `amount` in the currency in which the order was paid.
+refunds = _table(
+    "refunds",
+    _id(),
+    Column("order_id", BigInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    index=("order_id",),
+)
+
+#: Which accounts are which person.
+customers = _table(
+    "customers",
+    _id(),
+    Column("person", LargeBinary, nullable=False),
+    Column("storefront", Integer, nullable=False),
+    Column("modified_at", Double, nullable=False),
+    Column("read_at", Double, nullable=False),
+    index=("person",),
+)
+
+#: What the shop knows of a person's wish, per newsletter record.
+subscribers = _table(
+    "subscribers",
+    _id(),
+    Column("person", LargeBinary, nullable=False),
+    Column("storefront", Integer, nullable=False),
+    Column("granted", Boolean, nullable=False),
+    Column("read_at", Double, nullable=False),
+    index=("person",),
+)
+
+#: What Brevo was told of a person. `contact_id`: Brevo's id, when known. `present`: it is there.
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("connector", String(64), primary_key=True),
+    Column("person", LargeBinary, primary_key=True),
+    Column("contact_id", BigInteger),
+    Column("fingerprint", LargeBinary),
+    Column("told", String(16)),
+    Column("blocked_by_us", Boolean, nullable=False),
+    Column("present", Boolean, nullable=False),
+    Column("met_at", Double),
+)
+
+#: Who holds a phone number: it may stand on one contact only, or Brevo fuses the two.
+phones = Table(
+    "phones",
+    metadata,
+    Column("connector", String(64), primary_key=True),
+    Column("phone", LargeBinary, primary_key=True),
+    Column("person", LargeBinary, nullable=False),
+    Index("phones_by_person", "connector", "person"),
+)
+
+#: People without an account whose contact is still to be written, sealed until it is delivered.
+guests = Table(
+    "guests",
+    metadata,
+    Column("connector", String(64), primary_key=True),
+    Column("person", LargeBinary, primary_key=True),
+    Column("resource", String(16), nullable=False),
+    Column("id", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("read_at", Double, nullable=False),
+    Index("guests_by_key", "connector", "resource", "id"),
+)
+
+#: What is to be looked at (again), and not before `at`.
+due = _table(
+    "due",
+    _resource(),
+    _id(),
+    Column("queued_at", Double, nullable=False),
+    Column("at", Double, nullable=False),
+)
+
+#: What could not be delivered, and why. `fingerprint`: the payload that was refused.
+parked = _table(
+    "parked",
+    _resource(),
+    _id(),
+    Column("reason", Text, nullable=False),
+    Column("fingerprint", LargeBinary),
+    Column("since", Double, nullable=False),
+    Column("last", Double, nullable=False),
+    Column("attempts", Integer, nullable=False),
+)
+
+#: How far each resource has been read. `since`: from when the next incremental sweep must read.
+cursors = _table(
+    "cursors",
+    Column("resource", String(16), primary_key=True),
+    Column("since", Double),
+    Column("run", String(32)),
+    Column("started_at", Double),
+    Column("position", Text, nullable=False),
+    Column("done", Boolean, nullable=False),
+)
+
+#: The account of each sync. `state`: running, done or abandoned; `scope`: its resources;
+#: `rules`: the fingerprint of what it mapped by; `account`: JSON.
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("connector", String(64), nullable=False),
+    Column("mode", String(16), nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("rules", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("finished_at", Double),
+    Column("account", Text, nullable=False),
+    Index("runs_by_connector", "connector", "started_at"),
+)
+
+#: Facts of the ledger itself, such as the proof that the secret key is the one it was made with.
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)

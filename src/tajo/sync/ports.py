@@ -1,0 +1,121 @@
+"""The two doors of the machine: where records come from, and where they go."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Protocol
+
+from tajo.sync.model import (
+    Batch,
+    Category,
+    Contact,
+    Existing,
+    Order,
+    Outcome,
+    Product,
+    Resource,
+    Store,
+    Write,
+)
+
+Settle = Callable[[Sequence[Outcome]], Awaitable[None]]
+
+
+class Source(Protocol):
+    """A store that can be read. Every method may raise `Mend` or `Later`, never anything of HTTP."""
+
+    async def open(self) -> Store:
+        """Read what is true of the whole store; the first call, and a test of the credentials."""
+        ...
+
+    def pages(self, resource: Resource, *, since: datetime | None, cursor: str) -> AsyncIterator[Batch]:
+        """All records (`since` None) or those modified since, going on after `cursor` (empty: the start).
+
+        A record is met at least once, however the store changes meanwhile. The last batch has an
+        empty cursor; a store without records yields one empty batch.
+        """
+        ...
+
+    async def fetch(self, resource: Resource, ids: Sequence[int]) -> Batch:
+        """Look at these ids now, in as few calls as the source allows; what is gone has no record."""
+        ...
+
+    async def count(self, resource: Resource, *, since: datetime | None) -> int:
+        """How many records `pages` would meet, in one call."""
+        ...
+
+    def page_size(self, resource: Resource) -> int:
+        """How many records one call returns at the most."""
+        ...
+
+    @property
+    def calls(self) -> int:
+        """Calls made so far, failed ones included."""
+        ...
+
+    def floor_seconds(self, calls: int) -> float:
+        """The least time in which the store's limits allow that many calls."""
+        ...
+
+
+class Outbox(Protocol):
+    """Takes writes of one resource, sends them in the largest batches that the limits reward."""
+
+    async def put(self, write: Write) -> None:
+        """Take a write; waits while the outbox is full."""
+        ...
+
+    async def flush(self) -> None:
+        """Send all that is held and wait until every write has been settled."""
+        ...
+
+
+class Destination(Protocol):
+    """A marketing platform that can be told. Rendering is pure; only `open`, `people` and outboxes talk."""
+
+    async def open(self, store: Store, *, create: bool = True) -> None:
+        """Check the credentials; make sure that attributes and lists exist (`create` False: only look)."""
+        ...
+
+    def people(self, *, modified_since: datetime | None = None) -> AsyncIterator[Sequence[Existing]]:
+        """All contacts that are there, page by page."""
+        ...
+
+    def contact(self, contact: Contact) -> Write | None:
+        """The write that tells this person; None where the consent rule says not to."""
+        ...
+
+    def order(self, order: Order, *, historical: bool) -> Write:
+        """The write that tells this order."""
+        ...
+
+    def product(self, product: Product) -> Sequence[Write]:
+        """The writes that tell this product and each of its variants."""
+        ...
+
+    def withdrawn_variants(self, product: Product, variants: Sequence[int]) -> Sequence[Write]:
+        """The writes that tell that these variants of the product are gone."""
+        ...
+
+    def category(self, category: Category) -> Write:
+        """The write that tells this category."""
+        ...
+
+    def phone(self, contact: Contact) -> str:
+        """The contact's phone as the destination would get it (E.164), or empty."""
+        ...
+
+    def outbox(self, resource: Resource, settle: Settle) -> AbstractAsyncContextManager[Outbox]:
+        """An outbox whose outcomes go to `settle` as they become known; leaving it flushes it."""
+        ...
+
+    @property
+    def calls(self) -> int:
+        """Calls made so far, failed ones included."""
+        ...
+
+    def floor_seconds(self) -> float:
+        """The least time in which the limits allow the calls made so far."""
+        ...

@@ -1,0 +1,103 @@
+"""A rehearsal: the whole path runs, on a copy of the ledger, and nothing is told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
+
+from tajo.sync.model import (
+    Category,
+    Contact,
+    Existing,
+    Order,
+    Outcome,
+    Product,
+    Resource,
+    Store,
+    Verdict,
+    Write,
+)
+from tajo.sync.ports import Destination, Outbox, Settle
+
+SAMPLES = 5
+
+
+class Rehearsal:
+    """A destination that renders as the real one does, and keeps the first writes instead of sending them."""
+
+    def __init__(self, destination: Destination) -> None:
+        self._real = destination
+        self.samples: dict[Resource, list[Write]] = {}
+
+    async def open(self, store: Store, *, create: bool = True) -> None:
+        """Look only: nothing is created, whatever `create` says."""
+        await self._real.open(store, create=False)
+
+    def people(self, *, modified_since: datetime | None = None) -> AsyncIterator[Sequence[Existing]]:
+        """The real contacts."""
+        return self._real.people(modified_since=modified_since)
+
+    def contact(self, contact: Contact) -> Write | None:
+        """As the real one."""
+        return self._real.contact(contact)
+
+    def order(self, order: Order, *, historical: bool) -> Write:
+        """As the real one."""
+        return self._real.order(order, historical=historical)
+
+    def product(self, product: Product) -> Sequence[Write]:
+        """As the real one."""
+        return self._real.product(product)
+
+    def withdrawn_variants(self, product: Product, variants: Sequence[int]) -> Sequence[Write]:
+        """As the real one."""
+        return self._real.withdrawn_variants(product, variants)
+
+    def category(self, category: Category) -> Write:
+        """As the real one."""
+        return self._real.category(category)
+
+    def phone(self, contact: Contact) -> str:
+        """As the real one."""
+        return self._real.phone(contact)
+
+    def outbox(self, resource: Resource, settle: Settle) -> AbstractAsyncContextManager[Outbox]:
+        """Keeps the first few writes of each resource, and says of all that they were delivered."""
+        return _pretend(self.samples.setdefault(resource, []), settle)
+
+    @property
+    def calls(self) -> int:
+        """The calls that looking took."""
+        return self._real.calls
+
+    def floor_seconds(self) -> float:
+        """Of the calls that looking took."""
+        return self._real.floor_seconds()
+
+
+@asynccontextmanager
+async def _pretend(samples: list[Write], settle: Settle) -> AsyncIterator[Outbox]:
+    outbox = _Pretence(samples, settle)
+    yield outbox
+    await outbox.flush()
+
+
+class _Pretence:
+    def __init__(self, samples: list[Write], settle: Callable[[Sequence[Outcome]], Awaitable[None]]) -> None:
+        self._samples = samples
+        self._settle = settle
+        self._held: list[Write] = []
+
+    async def put(self, write: Write) -> None:
+        if len(self._samples) < SAMPLES:
+            self._samples.append(write)
+        self._held.append(write)
+        if len(self._held) >= 500:
+            await self.flush()
+
+    async def flush(self) -> None:
+        outcomes = [Outcome(write=write, verdict=Verdict.DELIVERED) for write in self._held]
+        self._held.clear()
+        if outcomes:
+            await self._settle(outcomes)

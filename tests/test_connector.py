@@ -1,0 +1,308 @@
+"""The one path: what the store holds is told once, completely, and never out of order."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from msgspec.structs import replace
+from tests.memory import DAY_ONE, MemoryPlatform, MemoryStore, Ticking, customer, order, refund, subscriber
+
+from tajo.sync.account import Account
+from tajo.sync.connector import Connector
+from tajo.sync.ledger import queue
+from tajo.sync.ledger.secret import Secret
+from tajo.sync.ledger.store import Ledger, open_ledger
+from tajo.sync.model import Category, Key, Product, Resource, Variant
+from tajo.sync.weigh import Policy
+
+R = Resource
+COUNTED = frozenset({2, 3, 7, 8, 9, 10, 11, 12, 13, 14})
+ALL = frozenset(Resource) - {R.VARIANTS}
+
+
+@dataclass
+class Shop:
+    """A store, a platform and the ledger between them."""
+
+    store: MemoryStore
+    platform: MemoryPlatform
+    ledger: Ledger
+    clock: Ticking
+
+    async def sync(self, *, full: bool = False, rules: str = "r1") -> Account:
+        policy = Policy(resources=ALL, counted=COUNTED, rules=rules, overlap=0.0)
+        connector = Connector("shop", self.store, self.platform, self.ledger, policy, self.clock)
+        await connector.open()
+        return await connector.sync(full=full)
+
+    async def replay(self, *keys: Key) -> Account:
+        policy = Policy(resources=ALL, counted=COUNTED, rules="r1")
+        return await Connector("shop", self.store, self.platform, self.ledger, policy, self.clock).replay(
+            keys
+        )
+
+    def told(self) -> list[str]:
+        """What was told since the last look."""
+        keys = [str(write.key) for write in self.platform.told]
+        self.platform.told.clear()
+        return keys
+
+
+@pytest.fixture
+async def shop(database_url: str) -> AsyncIterator[Shop]:
+    clock = Ticking()
+    ledger = await open_ledger(database_url, Secret(b"s" * 32))
+    yield Shop(MemoryStore(now=clock), MemoryPlatform(), ledger, clock)
+    await ledger.close()
+
+
+async def test_a_contact_carries_the_metrics_of_all_its_orders(shop: Shop) -> None:
+    shop.store.put(R.CUSTOMERS, customer(1, "Ann@Example.com"))
+    shop.store.put(
+        R.ORDERS,
+        order(1, "ann@example.com", "10.00", customer_id=1),
+        order(2, "other@example.com", "5.50", customer_id=1),
+        order(3, "ANN@example.com", "4.50"),  # as a guest
+        order(4, "ann@example.com", "99", customer_id=1, status_id=5),  # cancelled
+        order(5, "ann@example.com", "99", customer_id=1, status_id=0),  # incomplete
+    )
+    shop.store.put(R.REFUNDS, refund(1, 2, "1.50"))
+    account = await shop.sync()
+    assert shop.platform.contacts["ann@example.com"]["orders"] == 3
+    assert shop.platform.contacts["ann@example.com"]["spent"] == "18.50"
+    assert list(shop.platform.contacts) == ["ann@example.com"]
+    assert account.clean
+    assert account.tally(R.ORDERS).written == 4
+    assert account.tally(R.ORDERS).skipped == 1
+
+
+async def test_a_guest_is_a_contact_made_of_the_newest_order(shop: Shop) -> None:
+    for id_ in range(1, 9):
+        shop.store.put(R.ORDERS, order(id_, "guest@example.com", "2"))
+    await shop.sync()
+    assert shop.platform.contacts["guest@example.com"]["orders"] == 8
+    assert [key for key in shop.told() if key.startswith("guests")] == ["guests/8"]
+
+
+async def test_amounts_in_another_currency_are_told_in_the_stores_own(shop: Shop) -> None:
+    shop.store.put(R.CUSTOMERS, customer(1, "a@example.com"))
+    shop.store.put(R.ORDERS, order(1, "a@example.com", "100", customer_id=1, rate=Decimal("1.25")))
+    shop.store.put(R.REFUNDS, refund(1, 1, "25"))
+    await shop.sync()
+    assert shop.platform.contacts["a@example.com"]["spent"] == "80.00"
+
+
+async def test_a_second_sync_of_an_unchanged_store_tells_nothing(shop: Shop) -> None:
+    shop.store.put(R.CUSTOMERS, *(customer(n, f"c{n}@example.com") for n in range(1, 8)))
+    shop.store.put(
+        R.ORDERS, *(order(n, f"c{n}@example.com", customer_id=n) for n in range(1, 5)), order(9, "g@x.de")
+    )
+    shop.store.put(
+        R.SUBSCRIBERS, subscriber(1, "c1@example.com", granted=True), subscriber(2, "only@x.de", granted=True)
+    )
+    shop.store.put(R.CATEGORIES, Category(id=1, name="A"))
+    shop.store.put(
+        R.PRODUCTS,
+        Product(id=1, name="P", price=Decimal(1), variants=(Variant(id=11, sku="s", price=Decimal(1)),)),
+    )
+    await shop.sync()
+    assert shop.told()
+    for full in (False, True):
+        account = await shop.sync(full=full)
+        assert shop.told() == []
+        assert account.clean
+        assert account.tally(R.CUSTOMERS).written == 0
+
+
+async def test_new_rules_resend_exactly_the_payloads_that_changed(shop: Shop) -> None:
+    shop.store.put(R.CUSTOMERS, customer(1, "a@example.com"))
+    shop.store.put(R.ORDERS, order(1, "a@example.com", customer_id=1), order(2, "guest@example.com"))
+    shop.store.put(R.SUBSCRIBERS, subscriber(1, "reader@example.com", granted=True))
+    await shop.sync()
+    shop.told()
+    shop.platform.rules = "!"
+    await shop.sync(rules="r2")
+    assert sorted(shop.told()) == ["customers/1", "guests/2", "subscribers/1"]
+
+
+async def test_a_new_order_rewrites_its_buyer_and_nobody_else(shop: Shop) -> None:
+    shop.store.put(R.CUSTOMERS, *(customer(n, f"c{n}@example.com") for n in range(1, 6)))
+    await shop.sync()
+    shop.told()
+    shop.store.put(R.ORDERS, order(7, "c3@example.com", "7", customer_id=3, modified=shop.clock.moment))
+    await shop.sync()
+    assert shop.told() == ["orders/7", "customers/3"]
+    assert shop.platform.contacts["c3@example.com"]["spent"] == "7.00"
+
+
+async def test_history_is_historical_and_what_happens_later_is_not(shop: Shop) -> None:
+    shop.store.put(R.ORDERS, order(1, "a@example.com", modified=DAY_ONE), order(2, "b@example.com"))
+    await shop.sync()
+    assert {write.key.id: write.lane for write in shop.platform.told if write.key.resource == R.ORDERS} == {
+        1: True,
+        2: True,
+    }
+    shop.told()
+    now = shop.clock.moment
+    shop.store.put(
+        R.ORDERS,
+        order(1, "a@example.com", status_id=2, modified=now),
+        order(3, "c@example.com", created=now, modified=now),
+        order(4, "d@example.com", created=now, modified=now, migrated=True),
+    )
+    await shop.sync()
+    lanes = {write.key.id: write.lane for write in shop.platform.told if write.key.resource == R.ORDERS}
+    assert lanes == {1: False, 3: False, 4: True}
+
+
+async def test_who_did_not_agree_is_blocklisted_at_creation_and_freed_by_a_later_consent(shop: Shop) -> None:
+    shop.store.put(R.CUSTOMERS, customer(1, "no@example.com"), customer(2, "yes@example.com"))
+    shop.store.put(R.SUBSCRIBERS, subscriber(2, "yes@example.com", granted=True))
+    await shop.sync()
+    assert shop.platform.contacts["no@example.com"]["blocked"] is True
+    assert shop.platform.contacts["yes@example.com"]["blocked"] is False
+    now = shop.clock.moment
+    shop.store.put(
+        R.SUBSCRIBERS,
+        subscriber(1, "no@example.com", granted=True, modified=now),
+        subscriber(2, "yes@example.com", granted=False, modified=now),
+    )
+    await shop.sync()
+    assert shop.platform.contacts["no@example.com"]["blocked"] is False
+    assert shop.platform.contacts["yes@example.com"]["blocked"] is True
+
+
+async def test_whoever_was_in_brevo_before_keeps_their_own_choice(shop: Shop) -> None:
+    shop.platform.contacts = {"left@example.com": {"blocked": True}, "stayed@example.com": {"blocked": False}}
+    shop.store.put(R.CUSTOMERS, customer(1, "left@example.com"), customer(2, "stayed@example.com"))
+    shop.store.put(R.SUBSCRIBERS, subscriber(1, "left@example.com", granted=True))
+    await shop.sync()
+    assert shop.platform.contacts["left@example.com"]["blocked"] is True
+    assert shop.platform.contacts["stayed@example.com"]["blocked"] is False
+
+
+async def test_two_accounts_with_one_email_are_one_contact_that_the_newest_speaks_for(shop: Shop) -> None:
+    newer = DAY_ONE + timedelta(days=1)
+    shop.store.put(
+        R.CUSTOMERS,
+        customer(1, "a@example.com"),
+        customer(2, "A@example.com", modified=newer),
+        customer(9, "a@example.com"),
+    )
+    shop.store.put(
+        R.ORDERS, order(1, "a@example.com", "1", customer_id=1), order(2, "a@example.com", "2", customer_id=9)
+    )
+    await shop.sync()
+    assert shop.platform.contacts["a@example.com"]["name"] == "C2"
+    assert shop.platform.contacts["a@example.com"]["spent"] == "3.00"
+    shop.told()
+    await shop.sync(full=True)
+    assert shop.told() == []
+
+
+async def test_a_phone_stands_on_one_contact_only(shop: Shop) -> None:
+    shop.platform.contacts = {"before@example.com": {"phone": "+31600000009"}}
+    shop.store.put(
+        R.CUSTOMERS,
+        customer(1, "a@example.com", phone="+31600000001"),
+        customer(2, "b@example.com", phone="+31600000001"),
+        customer(3, "c@example.com", phone="+31600000009"),
+    )
+    account = await shop.sync()
+    phones = {email: contact.get("phone") for email, contact in shop.platform.contacts.items()}
+    assert phones == {
+        "before@example.com": "+31600000009",
+        "a@example.com": "+31600000001",
+        "b@example.com": "",
+        "c@example.com": "",
+    }
+    assert sum(account.notes.values()) == 2
+
+
+async def test_a_new_email_moves_the_contact_instead_of_making_a_second(shop: Shop) -> None:
+    shop.store.put(R.CUSTOMERS, customer(1, "old@example.com"), customer(2, "b@example.com"))
+    shop.store.put(R.ORDERS, order(1, "old@example.com", "5", customer_id=1))
+    await shop.sync()
+    shop.store.put(R.CUSTOMERS, customer(1, "new@example.com", modified=shop.clock.moment))
+    await shop.sync()
+    assert sorted(shop.platform.contacts) == ["b@example.com", "new@example.com"]
+    assert shop.platform.contacts["new@example.com"]["spent"] == "5.00"
+
+
+async def test_the_buyer_whose_account_is_gone_becomes_a_guest(shop: Shop) -> None:
+    shop.store.put(R.ORDERS, order(1, "gone@example.com", "5", customer_id=77))
+    await shop.sync()
+    assert shop.platform.contacts["gone@example.com"]["spent"] == "5.00"
+
+
+async def test_a_refused_record_is_parked_with_its_reason_and_not_tried_again_until_it_changes(
+    shop: Shop,
+) -> None:
+    shop.store.put(R.ORDERS, *(order(n, f"g{n}@example.com") for n in range(1, 6)))
+    shop.platform.answer = lambda write: "no such thing" if str(write.key) == "orders/3" else ""
+    account = await shop.sync()
+    assert not account.clean
+    assert account.tally(R.ORDERS).parked == 1
+    assert account.tally(R.ORDERS).written == 4
+    async with shop.ledger.begin() as tx:
+        [parked] = await queue.all_parked(tx, "shop")
+    assert (str(parked.key), parked.reason) == ("orders/3", "no such thing")
+    shop.platform.answer = lambda _: ""
+    account = await shop.sync(full=True)
+    assert "orders/3" not in shop.platform.others
+    assert account.tally(R.ORDERS).parked == 1
+    account = await shop.replay(Key(R.ORDERS, 3))
+    assert account.clean
+    assert "orders/3" in shop.platform.others
+    async with shop.ledger.begin() as tx:
+        assert await queue.all_parked(tx, "shop") == []
+
+
+async def test_what_could_not_be_taken_now_is_taken_by_the_next_sync(shop: Shop) -> None:
+    shop.store.put(R.CUSTOMERS, *(customer(n, f"c{n}@example.com") for n in range(1, 6)))
+    shop.store.put(R.ORDERS, order(1, "guest@example.com"))
+    shop.platform.answer = lambda write: "later" if write.key.id in (1, 4) else ""
+    account = await shop.sync()
+    assert account.tally(R.CUSTOMERS).failed >= 2
+    shop.platform.answer = lambda _: ""
+    account = await shop.sync()
+    assert account.clean
+    assert len(shop.platform.contacts) == 6
+
+
+async def test_people_without_a_usable_email_are_parked(shop: Shop) -> None:
+    shop.store.put(R.CUSTOMERS, customer(1, ""), customer(2, "no-at-sign"), customer(3, "ok@example.com"))
+    account = await shop.sync()
+    assert account.tally(R.CUSTOMERS).parked == 2
+    assert list(shop.platform.contacts) == ["ok@example.com"]
+    shop.store.put(R.CUSTOMERS, customer(1, "mended@example.com", modified=shop.clock.moment))
+    await shop.sync()
+    async with shop.ledger.begin() as tx:
+        assert [str(entry.key) for entry in await queue.all_parked(tx, "shop")] == ["customers/2"]
+
+
+async def test_a_stock_change_of_one_variant_writes_that_variant(shop: Shop) -> None:
+    variants = tuple(Variant(id=n, sku=f"s{n}", price=Decimal(1)) for n in range(11, 15))
+    product = Product(id=1, name="P", price=Decimal(1), variants=variants, modified=DAY_ONE)
+    shop.store.put(R.PRODUCTS, product)
+    account = await shop.sync()
+    assert account.tally(R.PRODUCTS).written == 1
+    shop.told()
+    changed = (*variants[1:3], replace(variants[3], sku="new"))
+    shop.store.put(R.PRODUCTS, replace(product, variants=changed, modified=shop.clock.moment))
+    await shop.sync()
+    assert shop.told() == ["variants/14", "variants/11"]
+    assert shop.platform.others["variants/11"] == {"gone": True}
+
+
+async def test_a_contact_that_vanished_from_brevo_is_written_again_by_a_full_sync(shop: Shop) -> None:
+    shop.store.put(R.CUSTOMERS, customer(1, "a@example.com"), customer(2, "b@example.com"))
+    await shop.sync()
+    del shop.platform.contacts["a@example.com"]
+    shop.told()
+    await shop.sync(full=True)
+    assert shop.told() == ["customers/1"]
