@@ -1,0 +1,173 @@
+"""One store's REST API: where it is, how we sign in, and what each refusal means to a person.
+
+An `Answer` that is no success becomes an error of `tajo.errors`. Bodies of refusals come in many shapes
+(V2: an array; V3: an object; 429, 504 and proxies: empty or HTML), so they are read tolerantly, and only
+their title or message is repeated, never `errors`, which may quote a shopper's data.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+
+from tajo.bigcommerce.limits import StoreLimits
+from tajo.errors import Later, Mend
+from tajo.http import Answer, Client, Clock, Patience
+
+T = TypeVar("T")
+
+ACCOUNTS = "Settings > Store-level API accounts"
+NEW_ACCOUNT = (
+    f"in the store's control panel, {ACCOUNTS}, create a new account and put its access token, client id "
+    "and client secret into the configuration (an old account's token and scopes cannot be changed; "
+    "webhooks belong to the account and are made again)"
+)
+
+SCOPES = {  # path prefix -> the OAuth scope that reading it needs (api-accounts: OAuth scopes)
+    "/v2/store": "store_v2_information_read_only (Information & Settings)",
+    "/v3/channels": "store_channel_settings_read_only (Channel Settings)",
+    "/v3/sites": "store_sites_read_only (Sites & Routes)",
+    "/v2/customer_groups": "store_v2_customers_read_only (Customers)",
+    "/v3/customers": "store_v2_customers_read_only (Customers)",
+    "/v2/orders": "store_v2_orders_read_only (Orders)",
+    "/v3/orders": "store_v2_orders_read_only (Orders)",
+    "/v3/catalog": "store_v2_products_read_only (Products)",
+    "/v3/carts": "store_cart_read_only (Carts)",
+}
+
+
+class Declined(Mend):
+    """BigCommerce says no, with this `status`, and will again until something changes."""
+
+    def __init__(self, status: int, problem: str, mend: str = "") -> None:
+        super().__init__(problem, mend)
+        self.status = status
+
+
+class Api:
+    """Calls to one store. `client_id` names the API account in messages; no call needs it any more.
+
+    `store_hash` is the word in `https://api.bigcommerce.com/stores/<hash>/v3/`; it is no secret.
+    """
+
+    def __init__(
+        self,
+        store_hash: str,
+        access_token: str,
+        *,
+        api_url: str = "https://api.bigcommerce.com",
+        client_id: str = "",
+        clock: Clock | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self.store_hash = store_hash
+        self.client_id = client_id
+        self.clock = clock or Clock()
+        self.limits = StoreLimits(self.clock)
+        self._client = Client(
+            f"{api_url.rstrip('/')}/stores/{store_hash}",
+            {"x-auth-token": access_token},
+            self.limits,
+            clock=self.clock,
+            patience=patience,
+            transport=transport,
+        )
+
+    @property
+    def calls(self) -> int:
+        """Calls made so far, failed ones included."""
+        return self._client.calls.total()
+
+    async def get(
+        self,
+        path: str,
+        decode: Callable[[bytes], T],
+        *,
+        params: Mapping[str, Any] | None = None,
+        route: str = "",
+        final: frozenset[int] = frozenset(),
+    ) -> T | None:
+        """Read `path` (e.g. `/v3/customers`) and decode it; None if it does not exist (404).
+
+        `decode` gets `b""` where there is nothing to list (204: V2 lists without rows). `route` is the
+        template by which calls are counted, where `path` holds an id; `final` statuses are not tried
+        again. Raises `Mend` where a person must act (`Declined` with the status, if that is what
+        BigCommerce said) and `Later` when patience ends.
+        """
+        route = f"GET {route or path}"
+        try:
+            answer = await self._client.request(
+                "GET", path, route=route, params=params, decode=decode, final=final
+            )
+        except msgspec.ValidationError as error:
+            raise Mend(
+                f"BigCommerce answered {route} in a shape that Tajo does not know: {error}",
+                "report it with this sentence, which holds no data of yours",
+            ) from None
+        except Later as error:
+            # the one status that patience may not heal: a shop that does not pay stays away for good
+            raise (self._suspended() if str(error).endswith("HTTP 503") else error) from None
+        if answer.status == 404:
+            return None
+        if not answer.ok:
+            raise self._declined(answer, path, route)
+        if answer.body:
+            value: T = answer.value
+            return value
+        if answer.status == 204:
+            return decode(b"")
+        raise Later(f"{route} was answered without a body", seconds=60)  # an empty list would mean deletions
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._client.close()
+
+    def _declined(self, answer: Answer, path: str, route: str) -> Declined:
+        status, words = answer.status, vendor_words(answer.body)
+        said = f"{route}: {words}" if words else route
+        if status == 401:
+            account = f" of API account {self.client_id}" if self.client_id else ""
+            return Declined(
+                status,
+                f"BigCommerce refused the access token{account} for store {self.store_hash} (401) at {said}",
+                f"check store hash and token; if they are right, the account was deleted: {NEW_ACCOUNT}",
+            )
+        if status == 403:
+            return Declined(
+                status,
+                f"BigCommerce does not allow {said} (403); it needs the scope {scope(path)}",
+                "the token lacks that scope, the store's owner or plan has lapsed, or the API address is "
+                f"wrong. For a scope: {NEW_ACCOUNT}",
+            )
+        return Declined(status, f"BigCommerce refused {said} ({status})")
+
+    def _suspended(self) -> Mend:
+        return Mend(
+            f"Store {self.store_hash} keeps answering 503: it is in maintenance, being upgraded or suspended",
+            "see in the control panel whether the store is open and paid for, then start again",
+        )
+
+
+def scope(path: str) -> str:
+    """The read scope that a path needs, for people."""
+    return next((name for prefix, name in SCOPES.items() if path.startswith(prefix)), "of that resource")
+
+
+def vendor_words(body: bytes) -> str:
+    """What a refusal's body says for people, at most 200 characters; empty where it says nothing."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return ""
+    if isinstance(value, list):
+        value = value[0] if value else None
+    if not isinstance(value, dict):
+        return ""
+    words = next((value[name] for name in ("title", "message", "error", "detail") if value.get(name)), "")
+    text = " ".join(words.split()) if isinstance(words, str) else ""
+    return re.sub(r"\S+@\S+", "(e-mail)", text)[:200]

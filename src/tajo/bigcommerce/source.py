@@ -1,0 +1,184 @@
+"""A BigCommerce store as a `Source`: the doors of `sync.ports`, over the table in `resources`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from tajo.bigcommerce import records, wire
+from tajo.bigcommerce.api import Api, Declined
+from tajo.bigcommerce.resources import LISTINGS, NAMED, Desk, Listing, every, read
+from tajo.errors import Later, Mend
+from tajo.http import Clock
+from tajo.sync.model import Batch, Change, Key, Resource, Store
+
+STORE = msgspec.json.Decoder(wire.Store, strict=False).decode
+COUNT = msgspec.json.Decoder(wire.OrderCount, strict=False).decode
+SITES = wire.pages_of(wire.Site)
+GROUPS = wire.lists_of(wire.Named)
+
+HEAVY = frozenset({500, 502, 504})  # how a page too heavy for the server is answered (facts, section 6)
+STALE = frozenset({400, 404, 409, 410, 422})  # how a cursor that has expired may be answered
+
+
+class BigCommerceSource:
+    """Reads one store. Implements `tajo.sync.ports.Source`."""
+
+    def __init__(self, api: Api, *, clock: Clock | None = None) -> None:
+        self._api = api
+        self._clock = clock or api.clock
+        self._opened: Desk | None = None
+
+    async def open(self) -> Store:
+        """Store, channels, their sites and the customer groups, in four calls.
+
+        Groups exist only on some plans: without them (204, 403, 404), nobody is in one.
+        """
+        self._opened = await self._open()
+        return self._opened.store
+
+    async def pages(self, resource: Resource, *, since: datetime | None, cursor: str) -> AsyncIterator[Batch]:
+        """See `Source.pages`. A cursor that BigCommerce no longer takes starts over."""
+        desk, listing = await self._desk(), LISTINGS[resource]
+        if since is None and not cursor:
+            desk.forget()
+        walk = self._whole if listing.whole else self._stream
+        async for batch in walk(desk, resource, _filters(listing, since), cursor):
+            yield batch
+
+    async def fetch(self, resource: Resource, ids: Sequence[int]) -> Batch:
+        """See `Source.fetch`. An id that is missing beside an unreadable row may be just that row."""
+        desk, listing = await self._desk(), LISTINGS[resource]
+        wanted = list(dict.fromkeys(ids))
+        read_at = self._clock.now()
+        changes = await listing.read(desk, await listing.look(desk, listing, wanted)) if wanted else []
+        found = {change.key.id: change for change in changes}
+        nameless = found[0].flaw if 0 in found else ""
+        return Batch(
+            resource,
+            [found.get(one) or Change(Key(resource, one), None, nameless) for one in wanted],
+            read_at,
+        )
+
+    async def count(self, resource: Resource, *, since: datetime | None) -> int:
+        """See `Source.count`."""
+        listing = LISTINGS[resource]
+        filters = _filters(listing, since)
+        if listing.counter:
+            return (await read(self._api, listing.counter, COUNT, filters)).count
+        return (
+            await read(self._api, listing.path, listing.decode, {**filters, "limit": 1})
+        ).pagination.total or 0
+
+    def page_size(self, resource: Resource) -> int:
+        """See `Source.page_size`."""
+        return LISTINGS[resource].size
+
+    @property
+    def calls(self) -> int:
+        """Calls made so far, failed ones included."""
+        return self._api.calls
+
+    def floor_seconds(self, calls: int) -> float:
+        """See `Source.floor_seconds`; 0 until an answer has told the quota."""
+        return self._api.limits.floor_seconds(calls)
+
+    async def _desk(self) -> Desk:
+        if self._opened is None:
+            self._opened = await self._open()
+        return self._opened
+
+    async def _open(self) -> Desk:
+        row = await self._api.get("/v2/store", STORE)
+        if row is None:
+            raise Mend(
+                f"BigCommerce knows no store {self._api.store_hash}",
+                "the store hash is the word in the API path that is shown with the access token: "
+                "https://api.bigcommerce.com/stores/<store hash>/v3/",
+            )
+        channels = await every(self._api, "/v3/channels", NAMED)
+        sites = await every(self._api, "/v3/sites", SITES)
+        try:
+            groups = await every(self._api, "/v2/customer_groups", GROUPS)
+        except Declined as no:
+            if no.status not in (403, 404):
+                raise
+            groups = []
+        return Desk(self._api, records.store(row, _sound(channels), _sound(sites), _sound(groups)))
+
+    async def _stream(
+        self, desk: Desk, resource: Resource, filters: Mapping[str, str], cursor: str
+    ) -> AsyncIterator[Batch]:
+        """Page after page, each a batch."""
+        listing = LISTINGS[resource]
+        limit, started_over = listing.size, False
+        while True:
+            read_at = self._clock.now()
+            try:
+                asked = listing.paging.ask(cursor)
+            except ValueError:  # not a cursor of ours
+                cursor = ""
+                asked = listing.paging.ask("")
+            try:
+                found, limit = await self._page(listing, {**filters, **asked}, limit)
+            except Declined as no:
+                if not cursor or started_over or no.status not in STALE:
+                    raise
+                cursor, started_over = "", True
+                continue
+            following = listing.paging.after(cursor, found, limit)
+            if following and following == cursor:
+                raise Mend(f"BigCommerce's list {listing.path} leads back to the same page")
+            yield Batch(resource, await listing.read(desk, found.rows), read_at, following)
+            if not following:
+                return
+            cursor, limit = following, min(limit * 2, listing.size)
+
+    async def _page(
+        self, listing: Listing, asked: Mapping[str, Any], limit: int
+    ) -> tuple[wire.Page[Any], int]:
+        """A page of at most `limit` rows, halved while that is too heavy; and the limit that worked."""
+        params = {**listing.params, **asked}
+        while limit > listing.smallest:
+            try:
+                # asking for less is a better second try than asking for the same again
+                page = await read(
+                    self._api, listing.path, listing.decode, params | {"limit": limit}, final=HEAVY
+                )
+            except (Declined, Later) as no:
+                if isinstance(no, Declined) and no.status not in HEAVY:
+                    raise
+                limit = max(limit // 2, listing.smallest)
+            else:
+                return page, limit
+        return await read(self._api, listing.path, listing.decode, params | {"limit": limit}), limit
+
+    async def _whole(
+        self, desk: Desk, resource: Resource, filters: Mapping[str, str], cursor: str
+    ) -> AsyncIterator[Batch]:
+        """Everything first, then batch by batch in the order of ids; the cursor is the last id told."""
+        listing = LISTINGS[resource]
+        read_at = self._clock.now()
+        rows = await every(self._api, listing.path, listing.decode, {**listing.params, **filters})
+        told = int(cursor) if cursor.isdecimal() else -1
+        found = {change.key.id: change for change in await listing.read(desk, rows)}
+        rest = [found[one] for one in sorted(found) if one > told]
+        for start in range(0, max(len(rest), 1), listing.size):
+            end = start + listing.size
+            yield Batch(
+                resource, rest[start:end], read_at, str(rest[end - 1].key.id) if end < len(rest) else ""
+            )
+
+
+def _filters(listing: Listing, since: datetime | None) -> dict[str, str]:
+    """Always a full timestamp with a zone: a bare date gets the present time added (products_catalog.v3)."""
+    if since is None or not listing.since:
+        return {}
+    return {listing.since: since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+def _sound(rows: Sequence[Any]) -> list[Any]:
+    return [row for row in rows if not isinstance(row, wire.Flaw)]
