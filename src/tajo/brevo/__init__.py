@@ -1,0 +1,26 @@
+"""Brevo, where data goes: an account that is told about a store.
+
+`Rules` say what the merchant wants, `Api` speaks to the account, `BrevoDestination` is the door that
+`tajo.sync` knows. Inside: `limits` (when a call may go), `attributes` and `phones` (what a value must
+look like), `contact_payload` and `commerce_payloads` (pure rendering), `account` (getting it ready),
+`contacts_outbox` and `batch_outbox` (sending), `crew` (what these two share).
+"""
+
+from tajo.brevo.api import Api, Rejected, SwitchedOff
+from tajo.brevo.destination import BrevoDestination
+from tajo.brevo.limits import AccountLimits
+from tajo.brevo.rules import ConsentMode, Lists, Rules, StorefrontRules
+from tajo.brevo.tracing import Traced
+
+__all__ = [
+    "AccountLimits",
+    "Api",
+    "BrevoDestination",
+    "ConsentMode",
+    "Lists",
+    "Rejected",
+    "Rules",
+    "StorefrontRules",
+    "SwitchedOff",
+    "Traced",
+]

@@ -1,0 +1,323 @@
+"""The routes of Brevo's API v3 that Tajo uses, and what their refusals mean.
+
+Every method may raise `Mend` (nothing will pass until a human acts), `Later` (patience ended) or
+`Rejected` (this request will never pass). No message holds an e-mail address or a phone number.
+Sources: the official specifications (OpenAPI of 2025-08, Python SDK 5.1.0); where they are silent
+the method says who observed what.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import msgspec
+from msgspec import Struct
+
+from tajo.brevo.limits import AccountLimits
+from tajo.errors import Later, Mend, Refused
+from tajo.http import Answer, Client, Clock, Patience
+
+PAGE = 1000
+LIST_PAGE = 50
+
+PROCESS = "GET /processes/{id}"
+
+
+class Rejected(Refused):
+    """Brevo will not take this request. `duplicates`: identifiers that another contact holds, lower case.
+
+    The body's `code` is no guide to duplicates, it changed in 2026; `metadata` is
+    (pass-culture/pass-culture-main#22628).
+    """
+
+    def __init__(self, status: int, reason: str, code: str = "", duplicates: frozenset[str] = frozenset()):
+        super().__init__(reason, code)
+        self.status = status
+        self.duplicates = duplicates
+
+
+class SwitchedOff(Mend):
+    """A 403 (or 402): the account lacks a feature, a right or credits."""
+
+
+class Row(Struct, frozen=True):
+    """A contact of `GET /contacts`, as far as anybody here reads it."""
+
+    class Identifiers(Struct, frozen=True):
+        """The attribute that must be unique in the account."""
+
+        SMS: str | int | None = None
+
+    id: int
+    email: str | None = None
+    emailBlacklisted: bool = False  # noqa: N815 - Brevo's name
+    attributes: Identifiers = Identifiers()
+
+
+class _Rows(Struct, frozen=True):
+    contacts: list[Row] = []
+    count: int = 0
+
+
+_read_rows = msgspec.json.Decoder(_Rows, strict=False).decode
+_read_row = msgspec.json.Decoder(Row, strict=False).decode
+
+
+def _unread(_: bytes) -> None:
+    """A body that tells nothing: empty, JSON or HTML."""
+
+
+class Api:
+    """One Brevo account. `tier` is where the limits start: `general`, `advanced` or `extended`.
+
+    `ecommerce_pending`: set once we switched eCommerce on, which takes Brevo some minutes.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        api_url: str = "https://api.brevo.com/v3",
+        tier: str = "general",
+        clock: Clock | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self.limits = AccountLimits(tier, clock=clock)
+        self.ecommerce_pending = False
+        self._client = Client(
+            api_url,
+            {"api-key": api_key},
+            self.limits,
+            clock=clock,
+            patience=patience,
+            transport=transport,
+        )
+        # Reports lie on another host, which must never see the key.
+        self._elsewhere = httpx.AsyncClient(transport=transport, timeout=60.0)
+
+    @property
+    def calls(self) -> Mapping[str, int]:
+        """Calls made so far by route, failed ones included."""
+        return self._client.calls
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._client.close()
+        await self._elsewhere.aclose()
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        route: str = "",
+        params: Mapping[str, Any] | None = None,
+        body: bytes | None = None,
+        decode: Any = msgspec.json.decode,
+        final: frozenset[int] = frozenset(),
+    ) -> Answer:
+        """One call; an answer that is no success is raised. `route` defaults to method and path."""
+        route = route or f"{method} {path}"
+        try:
+            answer = await self._client.request(
+                method, path, route=route, params=params, body=body, decode=decode, final=final
+            )
+        except msgspec.ValidationError as error:
+            raise Mend(
+                f"Brevo answered {route} in a shape that Tajo does not know: {mask(str(error))}",
+                "update Tajo; if that does not help, report this line",
+            ) from None
+        if not answer.ok:
+            raise self._refusal(route, answer)
+        return answer
+
+    def _refusal(self, route: str, answer: Answer) -> Exception:
+        """The error that an answer stands for."""
+        reason, code, duplicates = _words(answer)
+        told = f"{route}: HTTP {answer.status}" + (f", {reason}" if reason else "")
+        if answer.status == 401:
+            return Mend(
+                f"Brevo does not accept the API key ({told})",
+                "check `brevo.api_key` (Brevo > Settings > SMTP & API > API keys, it starts with xkeysib-). "
+                "If the key is right, this machine's IP address is not authorised: add it under "
+                "Settings > Security > Authorised IPs (Brevo blocks unknown addresses after 30 days)",
+            )
+        if answer.status == 402:
+            return SwitchedOff(f"The Brevo account has no credits for this ({told})", "add credits in Brevo")
+        if answer.status == 403:
+            return SwitchedOff(f"Brevo has this switched off ({told})", self._how_to_switch_on(route))
+        if answer.status == 425 or code == "account_in_process":
+            return Later(f"Brevo is still working on the account ({told})", seconds=60.0)
+        return Rejected(answer.status, told, code, duplicates)
+
+    def _how_to_switch_on(self, route: str) -> str:
+        ecommerce = ("/ecommerce", "/orders", "/products", "/categories")
+        if not route.partition(" ")[2].startswith(ecommerce):
+            return "give the API key's account the right, or the plan, for this feature"
+        if self.ecommerce_pending:
+            return "eCommerce was activated just now, which takes Brevo some minutes; try again in 5 minutes"
+        return "activate eCommerce in Brevo (or run `tajo sync` again, which does it), then wait 5 minutes"
+
+    # --- the account
+
+    async def account(self) -> dict[str, Any]:
+        """`GET /account`: plans, company; out of the 100 calls an hour."""
+        return _dict((await self.send("GET", "/account")).value)
+
+    async def display_currency(self) -> str:
+        """The one currency in which Brevo shows amounts. Raises `SwitchedOff` without eCommerce."""
+        return str(_dict((await self.send("GET", "/ecommerce/config/displayCurrency")).value).get("code", ""))
+
+    async def activate_ecommerce(self) -> None:
+        """Switch eCommerce on; it takes Brevo about five minutes."""
+        await self.send("POST", "/ecommerce/activate", decode=_unread)
+        self.ecommerce_pending = True
+
+    # --- attributes, lists
+
+    async def attributes(self) -> list[dict[str, Any]]:
+        """All contact attributes: `name`, `category`, `type`, `enumeration`, `multiCategoryOptions`."""
+        return _dicts(await self.send("GET", "/contacts/attributes"), "attributes")
+
+    async def create_attribute(self, name: str, kind: str) -> None:
+        """A normal attribute of type `text`, `date`, `float` or `boolean`."""
+        await self.send(
+            "POST",
+            f"/contacts/attributes/normal/{quote(name, safe='')}",
+            route="POST /contacts/attributes/normal/{name}",
+            body=msgspec.json.encode({"type": kind}),
+            decode=_unread,
+        )
+
+    async def lists(self, offset: int) -> list[dict[str, Any]]:
+        """Up to `LIST_PAGE` lists (`id`, `name`, `folderId`) from `offset`."""
+        return _dicts(await self.send("GET", "/contacts/lists", params=_page(offset)), "lists")
+
+    async def create_list(self, name: str, folder: int) -> int:
+        """The id of a new list."""
+        body = msgspec.json.encode({"name": name, "folderId": folder})
+        return _number(await self.send("POST", "/contacts/lists", body=body), "id")
+
+    async def folders(self, offset: int) -> list[dict[str, Any]]:
+        """Up to `LIST_PAGE` folders (`id`, `name`) from `offset`."""
+        return _dicts(await self.send("GET", "/contacts/folders", params=_page(offset)), "folders")
+
+    async def create_folder(self, name: str) -> int:
+        """The id of a new folder."""
+        body = msgspec.json.encode({"name": name})
+        return _number(await self.send("POST", "/contacts/folders", body=body), "id")
+
+    # --- contacts
+
+    async def contacts(
+        self, offset: int, *, since: datetime | None = None, sort: str = "asc"
+    ) -> tuple[list[Row], int]:
+        """Up to `PAGE` contacts from `offset` by their creation, and how many there are in all."""
+        params: dict[str, Any] = {"limit": PAGE, "offset": offset, "sort": sort}
+        if since is not None:
+            params["modifiedSince"] = since.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        rows = (await self.send("GET", "/contacts", params=params, decode=_read_rows)).value or _Rows()
+        return rows.contacts, rows.count
+
+    async def contact(self, contact_id: int) -> Row:
+        """One contact. Raises `Rejected` with status 404 if it is gone."""
+        answer = await self.send(
+            "GET",
+            f"/contacts/{contact_id}",
+            route="GET /contacts/{id}",
+            params={"identifierType": "contact_id"},
+            decode=_read_row,
+        )
+        if not isinstance(answer.value, Row):
+            raise Later("Brevo answered GET /contacts/{id} without a contact")
+        return answer.value
+
+    async def upsert_contact(self, body: bytes) -> int | None:
+        """`POST /contacts`; the new contact's id, None where one was updated (204, no body)."""
+        value = (await self.send("POST", "/contacts", body=body, final=frozenset({425}))).value
+        number = _dict(value).get("id")
+        return number if isinstance(number, int) else None
+
+    async def update_contact(self, contact_id: int, body: bytes) -> None:
+        """`PUT /contacts/{id}`, the only route that can change an e-mail address."""
+        await self.send(
+            "PUT",
+            f"/contacts/{contact_id}",
+            route="PUT /contacts/{id}",
+            params={"identifierType": "contact_id"},
+            body=body,
+            decode=_unread,
+            final=frozenset({425}),
+        )
+
+    async def import_contacts(self, body: bytes) -> int:
+        """`POST /contacts/import`; the id of the process that works on it. Sending it twice is harmless."""
+        return _number(await self.send("POST", "/contacts/import", body=body), "processId")
+
+    async def process(self, process_id: int) -> dict[str, Any]:
+        """`status`, and once completed `info.import` with the reports; out of the 100 calls an hour."""
+        return _dict((await self.send("GET", f"/processes/{process_id}", route=PROCESS)).value)
+
+    async def report(self, url: str) -> str:
+        """The text of a report that a process names; empty if it cannot be had."""
+        try:
+            reply = await self._elsewhere.get(url, follow_redirects=True)
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return ""
+        return reply.text if reply.is_success else ""
+
+    # --- eCommerce
+
+    async def post(self, path: str, body: bytes) -> None:
+        """Orders, products and categories, single or batch; what these answer tells nothing."""
+        await self.send("POST", path, body=body, decode=_unread)
+
+
+def _page(offset: int) -> dict[str, int]:
+    return {"limit": LIST_PAGE, "offset": offset}
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(answer: Answer, name: str) -> int:
+    number = _dict(answer.value).get(name)
+    if not isinstance(number, int):
+        raise Later(f"Brevo said yes without telling the `{name}` of what it made")
+    return number
+
+
+def _dicts(answer: Answer, name: str) -> list[dict[str, Any]]:
+    found: Sequence[Any] = _dict(answer.value).get(name) or ()
+    return [item for item in found if isinstance(item, dict)]
+
+
+def _words(answer: Answer) -> tuple[str, str, frozenset[str]]:
+    """Message, code and duplicate identifiers of an error body, which may be empty or HTML."""
+    try:
+        body = _dict(msgspec.json.decode(answer.body))
+    except msgspec.DecodeError:
+        body = {}
+    duplicates = _dict(body.get("metadata")).get("duplicate_identifiers")
+    names = duplicates if isinstance(duplicates, list) else []
+    return (
+        mask(str(body.get("message") or "")),
+        str(body.get("code") or ""),
+        frozenset(str(name).lower() for name in names),
+    )
+
+
+_EMAIL = re.compile(r"[^\s@\"'<>()\[\]{},;:]+@[^\s@\"'<>()\[\]{},;:]+")
+_PHONE = re.compile(r"\+?\d(?:[\s().-]*\d){6,}")
+
+
+def mask(text: str) -> str:
+    """Brevo's words without e-mail addresses and phone numbers, at most 200 characters."""
+    return _PHONE.sub("<number>", _EMAIL.sub("<e-mail>", text))[:200]

@@ -1,0 +1,180 @@
+"""What Brevo is told of a person. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from tajo.brevo.attributes import BUILT_IN, EMAIL, Attributes, coerce
+from tajo.brevo.phones import e164
+from tajo.brevo.rules import ConsentMode, ListName, Rules
+from tajo.brevo.tracing import Traced, digest, encode
+from tajo.sync.model import Consent, Contact, Write
+
+_INTO_ATTRIBUTES = "attributes."
+
+Lane = tuple[tuple[int, ...], bool | None]
+"""What the rows of one import share: the lists they join, ascending, and the blocklist flag."""
+
+
+class ContactPayload:
+    """Renders contacts by the rules. `lists`: the ids of the lists that the rules name, as far as known."""
+
+    def __init__(self, rules: Rules, attributes: Attributes, lists: Mapping[ListName, int]) -> None:
+        self._rules = rules
+        self._lists = lists
+        self._storefronts = {number: storefront.lists for number, storefront in rules.storefronts.items()}
+        self._fields = [
+            (rule, attribute, _INTO_ATTRIBUTES + attribute.name)
+            for rule in rules.mapping
+            if rule.attribute.upper() != EMAIL and (attribute := attributes.of(rule))
+        ]
+        self._lanes: dict[Lane, Lane] = {}
+        self._phones = [rule for rule in rules.mapping if rule.kind == "phone"]
+
+    def phone(self, contact: Contact) -> str:
+        """The first valid phone that the mapping names; the addresses' phones stand in for an empty one."""
+        customer = contact.customer
+        home = next((a.country_code for a in customer.addresses if a.country_code), "")
+        for rule in self._phones:
+            if number := e164(str(rule.read(contact) or ""), home):
+                return number
+            if rule.path == "phone":
+                for address in customer.addresses:
+                    if address.phone and (number := e164(address.phone, address.country_code)):
+                        return number
+        return ""
+
+    def traced(self, contact: Contact) -> list[Traced]:
+        """Every field of the contact, those that are left out included."""
+        traced = [Traced("email", contact.customer.email.lower(), "email")]
+        for rule, attribute, field in self._fields:
+            value: Any = contact.phone if rule.kind == "phone" else rule.read(contact)
+            if value is None or value == "":
+                traced.append(Traced(field, None, rule.path))
+                continue
+            fitted, note = coerce(value, attribute)
+            traced.append(Traced(field, fitted, f"{rule.path} (left out: {note})" if note else rule.path))
+        lists, why = self._joined(contact)
+        traced.append(Traced("listIds", lists, why))
+        blocked, why = block(contact, self._rules.consent)
+        traced.append(Traced("emailBlacklisted", blocked, why))
+        return traced
+
+    def write(self, contact: Contact) -> Write | None:
+        """The write that tells this person; None where the consent rule says not to tell.
+
+        Its body is a row of an import, `{"email", "attributes"}`; what an import says once for all its
+        rows, the lists and the blocklisting, is the lane. The fingerprint covers the consent itself
+        rather than the flag, so that whoever stays as they were is left alone.
+        """
+        mode, consent = self._rules.consent, contact.consent
+        if mode is ConsentMode.SKIP and consent is Consent.WITHHELD and contact.told is None:
+            return None
+        traced = self.traced(contact)
+        email, lists, blocked = traced[0].value, traced[-2].value, traced[-1].value
+        attributes = {
+            field[len(_INTO_ATTRIBUTES) :]: value
+            for field, value, _ in traced
+            if value is not None and value != "" and field.startswith(_INTO_ATTRIBUTES)
+        }
+        told = None if mode is ConsentMode.IGNORE else consent
+        return Write(
+            key=contact.key,
+            body=encode({"email": email, "attributes": attributes}),
+            fingerprint=digest(encode((email, attributes, lists, told))),
+            lane=self._lane(tuple(lists), blocked),
+            # An import drops booleans (sendinblue/APIv3-python-library#95) and can only blocklist.
+            alone=blocked is False
+            or contact.rename is not None
+            or any(isinstance(value, bool) for value in attributes.values()),
+            person=contact.person,
+            email=email,
+            consent=told,
+            blocks=blocked is True,
+            rename=contact.rename,
+        )
+
+    def _lane(self, lists: tuple[int, ...], blocked: bool | None) -> Lane:
+        """One object per lane, as an outbox holds tens of thousands of writes."""
+        return self._lanes.setdefault((lists, blocked), (lists, blocked))
+
+    def _joined(self, contact: Contact) -> tuple[list[int], str]:
+        """The ids of the lists that the contact joins, ascending, and what they are for."""
+        lists = self._rules.lists
+        joined: list[tuple[ListName | None, str]] = [(lists.all_customers, "all_customers")]
+        if contact.metrics.orders_count > 0:
+            joined.append((lists.buyers, "buyers"))
+        if contact.consent is Consent.GRANTED:
+            joined.append((lists.subscribers, "subscribers"))
+        if self._storefronts:
+            for number in sorted(contact.storefronts):
+                joined.extend((name, f"storefront {number}") for name in self._storefronts.get(number, ()))
+        ids = sorted({self._lists[name] for name, _ in joined if name is not None and name in self._lists})
+        return ids, "lists: " + ", ".join(dict.fromkeys(why for name, why in joined if name is not None))
+
+
+def block(contact: Contact, mode: ConsentMode) -> tuple[bool | None, str]:
+    """What to say about e-mail blocklisting, and why: True, False, or None for not a word.
+
+    Brevo's flag has three states, and False resubscribes whoever unsubscribed in Brevo
+    (activepieces/activepieces#15502): only a block that we set ourselves is ever lifted.
+    """
+    if mode is ConsentMode.IGNORE:
+        return None, "consent is ignored"
+    if contact.consent is Consent.GRANTED:
+        if contact.blocked_by_us:
+            return False, "consent given, our own block lifted"
+        return None, "consent given"
+    if contact.told is Consent.GRANTED:
+        return True, "consent withdrawn"
+    if mode is ConsentMode.BLOCKLIST and not contact.exists:
+        return True, "no consent, not in Brevo before"
+    return None, "no consent, in Brevo before"
+
+
+def single(row: bytes, lane: Lane) -> bytes:
+    """The body of `POST /contacts` for a row of an import: an upsert that joins the lists."""
+    return _splice(row, {"listIds": lane[0], "updateEnabled": True} | _flag(lane[1]))
+
+
+def renaming(row: bytes, lane: Lane) -> bytes:
+    """The body of `PUT /contacts/{id}` that gives a contact the address of this row, and all the rest."""
+    content = msgspec.json.decode(row)
+    attributes = content["attributes"] | {EMAIL: content["email"]}
+    return encode({"attributes": attributes, "listIds": lane[0]} | _flag(lane[1]))
+
+
+def bulk(rows: Sequence[bytes], lane: Lane) -> bytes:
+    """The body of `POST /contacts/import`: rows spliced as they are.
+
+    Without `disableNotification` the owner gets a mail per import; `emptyContactsAttributes` would
+    erase what the rows do not mention; the blocklist flag holds for all rows.
+    """
+    settings = {
+        "listIds": lane[0],
+        "updateExistingContacts": True,
+        "emptyContactsAttributes": False,
+        "disableNotification": True,
+    } | ({"emailBlacklist": True} if lane[1] else {})
+    return encode(settings)[:-1] + b',"jsonBody":[' + b",".join(rows) + b"]}"
+
+
+def without_phone(row: bytes) -> tuple[bytes, str]:
+    """The row without its phone identifiers, and their names; no names if it has none."""
+    content = msgspec.json.decode(row)
+    phones = sorted(BUILT_IN & content["attributes"].keys())
+    for name in phones:
+        del content["attributes"][name]
+    return encode(content), ", ".join(phones)
+
+
+def _flag(blocked: bool | None) -> dict[str, bool]:
+    return {} if blocked is None else {"emailBlacklisted": blocked}
+
+
+def _splice(row: bytes, more: dict[str, Any]) -> bytes:
+    """The row's object with more members, without decoding it."""
+    return row[:-1] + b"," + encode(more)[1:]

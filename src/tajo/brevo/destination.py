@@ -1,0 +1,137 @@
+"""Brevo as a `Destination` of the machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from tajo.brevo.account import plan_words, ready_attributes, ready_ecommerce, ready_lists
+from tajo.brevo.api import PAGE, Api, Row
+from tajo.brevo.attributes import Attributes
+from tajo.brevo.batch_outbox import WAYS, BatchOutbox
+from tajo.brevo.commerce_payloads import CommercePayloads
+from tajo.brevo.contact_payload import ContactPayload
+from tajo.brevo.contacts_outbox import ContactsOutbox
+from tajo.brevo.crew import Crew
+from tajo.brevo.rules import Rules
+from tajo.brevo.tracing import Traced
+from tajo.http import Clock
+from tajo.sync.model import Category, Contact, Existing, Order, Product, Resource, Store, Write
+from tajo.sync.ports import Outbox, Settle
+
+CONTACTS = frozenset({Resource.CUSTOMERS, Resource.SUBSCRIBERS, Resource.GUESTS})
+
+
+class BrevoDestination:
+    """One Brevo account that is told about one store, by the merchant's rules.
+
+    Rendering (`contact`, `order`, `product`, `category`, `traced`) is pure, but knows the account's
+    attribute types and list ids only once it is open. After `open`: `plan`, the account's plans, and
+    `notes`, sentences for people about what was created or should be known.
+    """
+
+    def __init__(self, api: Api, rules: Rules, *, clock: Clock | None = None) -> None:
+        self._api = api
+        self._rules = rules
+        self._clock = clock or Clock()
+        self._contacts = ContactPayload(rules, Attributes(), {})
+        self._commerce = CommercePayloads(rules, Store(name="", currency=""))
+        self._import_turn = asyncio.Lock()
+        self.plan = ""
+        self.notes: list[str] = []
+
+    async def open(self, store: Store, *, create: bool = True) -> None:
+        """Check the key, see that attributes, lists and eCommerce are there (`create` False: only look).
+
+        Two of the hundred calls an hour. Raises `Mend` for a wrong key, a list id that does not
+        exist, an attribute that cannot be created.
+        """
+        self.plan = await plan_words(self._api)
+        attributes, made = await ready_attributes(self._api, self._rules, create=create)
+        lists, filed = await ready_lists(self._api, self._rules, create=create)
+        self.notes = [*made, *filed, *await ready_ecommerce(self._api, store.currency, create=create)]
+        self._contacts = ContactPayload(self._rules, attributes, lists)
+        self._commerce = CommercePayloads(self._rules, store)
+
+    async def people(self, *, modified_since: datetime | None = None) -> AsyncIterator[Sequence[Existing]]:
+        """All contacts, a thousand at a time; one without an e-mail has "" for it."""
+        offset = 0
+        while True:
+            rows, _ = await self._api.contacts(offset, since=modified_since)
+            yield [_existing(row) for row in rows]
+            offset += PAGE
+            if len(rows) < PAGE:
+                return
+
+    # --- rendering
+
+    def contact(self, contact: Contact) -> Write | None:
+        """The write that tells this person; None where the consent rule says not to."""
+        return self._contacts.write(contact)
+
+    def order(self, order: Order, *, historical: bool) -> Write:
+        """The write that tells this order; historical ones start no automation."""
+        return self._commerce.order(order, historical=historical)
+
+    def product(self, product: Product) -> Sequence[Write]:
+        """The writes that tell this product and each of its variants, the product first."""
+        return self._commerce.product(product)
+
+    def category(self, category: Category) -> Write:
+        """The write that tells this category."""
+        return self._commerce.category(category)
+
+    def phone(self, contact: Contact) -> str:
+        """The phone that the mapping names, E.164, or empty."""
+        return self._contacts.phone(contact)
+
+    def traced(self, record: Contact | Order | Product | Category) -> list[list[Traced]]:
+        """For each payload that tells this record, every field with its value and where that came from."""
+        match record:
+            case Contact():
+                return [self._contacts.traced(record)]
+            case Order():
+                return [self._commerce.traced_order(record)]
+            case Category():
+                return [self._commerce.traced_category(record)]
+            case Product():
+                variants = [self._commerce.traced_variant(record, variant) for variant in record.variants]
+                return [self._commerce.traced_product(record), *variants]
+
+    # --- sending
+
+    @asynccontextmanager
+    async def outbox(self, resource: Resource, settle: Settle) -> AsyncIterator[Outbox]:
+        """An outbox for contacts (customers, subscribers, guests), orders, products or categories.
+
+        Leaving it flushes it; leaving it by an exception drops what has not been sent.
+        """
+        async with Crew(settle) as crew:
+            outbox: Outbox
+            if resource in CONTACTS:
+                outbox = ContactsOutbox(self._api, crew, self._clock, self._import_turn)
+            else:
+                outbox = BatchOutbox(self._api, WAYS[resource], crew, self._clock)
+            yield outbox
+            await outbox.flush()
+
+    @property
+    def calls(self) -> int:
+        """Calls made so far, failed ones included."""
+        return sum(self._api.calls.values())
+
+    def floor_seconds(self) -> float:
+        """The least time in which the limits allow the calls made so far."""
+        return self._api.limits.floor_seconds(self._api.calls)
+
+
+def _existing(row: Row) -> Existing:
+    phone = str(row.attributes.SMS or "").lstrip("+")
+    return Existing(
+        id=row.id,
+        email=(row.email or "").lower(),
+        phone=f"+{phone}" if phone.isdecimal() else "",
+        blocked=row.emailBlacklisted,
+    )

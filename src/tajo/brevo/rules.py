@@ -1,0 +1,76 @@
+"""What the merchant wants to see in Brevo, as frozen data that the wiring layer fills from `tajo.yaml`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from hashlib import blake2b
+
+import msgspec
+from msgspec import Struct
+
+from tajo.sync.mapping import Rule
+
+ListName = int | str
+"""A Brevo list: an int is the id of a list that exists, a str the name of one that is made if missing."""
+
+
+class ConsentMode(StrEnum):
+    """What to do with people who gave no consent to marketing mail.
+
+    `BLOCKLIST`: tell them to Brevo, e-mail-blocklisted from their creation. `SKIP`: do not tell them
+    at all. `IGNORE`: say nothing about consent. A withdrawal is told in every mode but `IGNORE`.
+    """
+
+    BLOCKLIST = "blocklist"
+    SKIP = "skip"
+    IGNORE = "ignore"
+
+
+class Lists(Struct, frozen=True, kw_only=True):
+    """The lists that contacts join: everybody, those with a counted order, those who gave consent."""
+
+    all_customers: ListName = "BigCommerce customers"
+    buyers: ListName | None = "BigCommerce buyers"
+    subscribers: ListName | None = None
+
+
+class StorefrontRules(Struct, frozen=True, kw_only=True):
+    """What differs for one storefront: more `lists`, and its `url` where the channel tells none."""
+
+    lists: tuple[ListName, ...] = ()
+    url: str = ""
+
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """Everything that decides what a payload looks like.
+
+    `id_prefix` keeps the orders, products and categories of several stores apart in one account,
+    because ids are the only key there. `order_status_names` replaces the word that Brevo gets for a
+    BigCommerce status id.
+    """
+
+    mapping: tuple[Rule, ...] = ()
+    lists: Lists = Lists()
+    storefronts: dict[int, StorefrontRules] = {}
+    consent: ConsentMode = ConsentMode.BLOCKLIST
+    id_prefix: str = ""
+    order_status_names: dict[int, str] = {}
+
+    def every_list(self) -> tuple[ListName, ...]:
+        """All lists that are named anywhere, each once."""
+        named = [self.lists.all_customers, self.lists.buyers, self.lists.subscribers]
+        for storefront in self.storefronts.values():
+            named.extend(storefront.lists)
+        return tuple(dict.fromkeys(name for name in named if name is not None))
+
+    def fingerprint(self) -> str:
+        """A hash that changes whenever a payload might: compare it to know that all must be told anew."""
+        words = (
+            [(rule.path, rule.attribute, rule.kind) for rule in self.mapping],
+            self.lists,
+            sorted(self.storefronts.items()),
+            self.consent,
+            self.id_prefix,
+            sorted(self.order_status_names.items()),
+        )
+        return blake2b(msgspec.json.encode(words), digest_size=16).hexdigest()
