@@ -1,0 +1,10 @@
+"""`tajo.yaml` and the environment, as frozen settings. `EXAMPLE` is the file that `tajo init` writes."""
+
+from pathlib import Path
+
+from tajo.config.model import Connector, Options, Settings
+from tajo.config.read import load
+
+EXAMPLE = (Path(__file__).parent / "example.yaml").read_text(encoding="utf-8")
+
+__all__ = ["EXAMPLE", "Connector", "Options", "Settings", "load"]

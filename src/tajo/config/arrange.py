@@ -1,0 +1,134 @@
+"""From what was written to what the model expects: other spellings, the environment, common defaults.
+
+Everything here works in place on plain data and keeps `Origins` true, so that a mistake can be told
+where it was made.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from tajo.config.document import Trail
+from tajo.config.model import Block, Options
+
+ENVIRONMENT: dict[str, Trail] = {
+    "TAJO_API_KEY": ("api_key",),
+    "BREVO_API_KEY": ("brevo", "api_key"),
+    "TAJO_BREVO_API_URL": ("brevo", "api_url"),
+    "TAJO_DATABASE_URL": ("database_url",),
+}
+"""What these variables fill where the file leaves it out."""
+
+STORE_ENVIRONMENT = {
+    "BC_STORE_HASH": "store_hash",
+    "BC_ACCESS_TOKEN": "access_token",
+    "BC_CLIENT_ID": "client_id",
+    "BC_CLIENT_SECRET": "client_secret",
+}
+"""What these fill of the connector `bigcommerce`, or of the only one."""
+
+API_URL_VARIABLE = "TAJO_BIGCOMMERCE_API_URL"
+"""Fills the `api_url` of every connector."""
+
+
+class Origin(NamedTuple):
+    """Where a value was written and under which name; `line` 0 if it was not in the file."""
+
+    line: int
+    trail: Trail
+    variable: str = ""
+
+
+Origins = dict[Trail, Origin]
+
+
+def origin(origins: Mapping[Trail, Origin], trail: Trail) -> Origin:
+    """Where this was written; for what was left out, the block in which it is missing."""
+    if trail in origins:
+        return origins[trail]
+    if not trail:
+        return Origin(0, ())
+    around = origin(origins, trail[:-1])
+    return Origin(around.line, (*around.trail, trail[-1]))
+
+
+def connectors(tree: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The connectors that are blocks of keys at all, by name."""
+    found = tree.get("connectors")
+    bodies = found.items() if isinstance(found, dict) else ()
+    return [(name, body) for name, body in bodies if isinstance(body, dict)]
+
+
+def arrange(tree: dict[str, Any], origins: Origins, env: Mapping[str, str]) -> dict[str, Any]:
+    """Complete the tree with the environment and the top-level defaults, which it returns."""
+    for name in ("brevo", "connectors"):
+        if tree.get(name) is None:
+            tree[name] = {}
+    stores = tree["connectors"]
+    if isinstance(stores, dict):
+        if not stores and env.get("BC_STORE_HASH"):
+            stores["bigcommerce"] = None
+        stores.update({name: {} for name, body in stores.items() if body is None})
+    _respell(tree, (), origins)
+    for name, body in connectors(tree):
+        _respell(body, ("connectors", name), origins)
+    _fill(tree, origins, env)
+    common = {key: tree.pop(key) for key in Options.model_fields if key in tree}
+    for name, body in connectors(tree):
+        _inherit(body, common, name, origins)
+    return common
+
+
+def _respell(block: dict[str, Any], trail: Trail, origins: Origins) -> None:
+    """`field_mapping` is `customer_mapping`, if that is not there too; `firstName` is `first_name`."""
+    if "field_mapping" in block and "customer_mapping" not in block:
+        _move(block, "field_mapping", "customer_mapping", trail, origins)
+    lines = block.get("customer_mapping")
+    if isinstance(lines, dict):
+        for camel, snake in (("firstName", "first_name"), ("lastName", "last_name")):
+            if camel in lines and snake not in lines:
+                _move(lines, camel, snake, (*trail, "customer_mapping"), origins)
+
+
+def _move(block: dict[str, Any], old: str, new: str, trail: Trail, origins: Origins) -> None:
+    block[new] = block.pop(old)
+    _adopt(origins, (*trail, old), (*trail, new))
+
+
+def _adopt(origins: Origins, old: Trail, new: Trail) -> None:
+    """What now stands at `new` was written at `old`."""
+    origins |= {(*new, *at[len(old) :]): origins[at] for at in list(origins) if at[: len(old)] == old}
+
+
+def _fill(tree: dict[str, Any], origins: Origins, env: Mapping[str, str]) -> None:
+    """Put the environment where the file is silent."""
+    names = [name for name, _ in connectors(tree)]
+    wanted = [*ENVIRONMENT.items()]
+    for name in names:
+        if name == "bigcommerce" or len(names) == 1:
+            wanted += [(variable, ("connectors", name, key)) for variable, key in STORE_ENVIRONMENT.items()]
+        if tree.get("api_url") is None:
+            wanted.append((API_URL_VARIABLE, ("connectors", name, "api_url")))
+    for variable, trail in wanted:
+        block: Any = tree
+        for part in trail[:-1]:
+            block = block[part]
+        if env.get(variable) and isinstance(block, dict) and block.get(trail[-1]) is None:
+            block[trail[-1]] = env[variable]
+            origins[trail] = Origin(0, trail, variable)
+
+
+def _inherit(body: dict[str, Any], common: Mapping[str, Any], name: str, origins: Origins) -> None:
+    """Give a connector the defaults: blocks of fixed keys key by key, all else as a whole."""
+    trail: Trail = ("connectors", name)
+    for key, value in common.items():
+        own = body.get(key)
+        if own is None:
+            body[key] = value
+            _adopt(origins, (key,), (*trail, key))
+        elif isinstance(Options.model_fields[key].default, Block) and isinstance(own, dict):
+            for part, inner in value.items() if isinstance(value, dict) else ():
+                if own.get(part) is None:
+                    own[part] = inner
+                    _adopt(origins, (key, part), (*trail, key, part))
+    if body.get("type") is None:
+        body["type"] = name

@@ -1,0 +1,279 @@
+"""The settings: every key of `tajo.yaml` with its type, default, meaning and an example.
+
+`docs/configuration.md` is made from this page; `keys()` is its table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from functools import cached_property
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+from pydantic.fields import FieldInfo
+
+from tajo.config import values as v
+from tajo.sync.mapping import Rule, rule
+
+
+class Block(BaseModel):
+    """Some keys that belong together; it knows no others and does not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nothing(cls, data: Any) -> Any:
+        """A key without a value, all of it commented out perhaps, is a key left out."""
+        if not isinstance(data, dict):
+            return data
+        return {key: value for key, value in data.items() if value is not None or key not in cls.model_fields}
+
+
+class Sync(Block):
+    """What of the store is kept in Brevo."""
+
+    customers: v.Flag = Field(default=True, description="Customers, guests and subscribers become contacts.")
+    orders: v.Flag = Field(default=True, description="Orders, and with them the metrics of contacts.")
+    products: v.Flag = Field(default=True, description="Products, variants and categories.")
+    carts: v.Flag = Field(default=True, description="Carts, for cart events and abandoned carts.")
+    inventory: v.Flag = Field(default=False, description="Stock levels, for back-in-stock messages.")
+
+
+class Lists(Block):
+    """Brevo lists, by number or by name. A named list that is missing is created."""
+
+    all_customers: v.ListName | None = Field(default=None, description="Every customer.", examples=[40])
+    buyers: v.ListName | None = Field(
+        default=None, description="Who has ordered at least once.", examples=[41]
+    )
+    abandoned_cart: v.ListName | None = Field(
+        default=None, description="Who left a cart behind.", examples=[42]
+    )
+    subscribers: v.ListName | None = Field(
+        default=None, description="Who agreed to the newsletter.", examples=["Newsletter"]
+    )
+
+
+class Storefront(Block):
+    """How the contacts and links of one sales channel differ from the others."""
+
+    lists: Annotated[tuple[v.ListName, ...], Field(title="list of list numbers or names")] = Field(
+        default=(),
+        description="Lists that contacts of this channel join besides the common ones.",
+        examples=[[43]],
+    )
+    language: v.Text | None = Field(
+        default=None, description="The language of this channel.", examples=["nl"]
+    )
+    url: v.Url | None = Field(
+        default=None,
+        description="Where its shop is, if BigCommerce does not know it.",
+        examples=["https://shop.example.nl"],
+    )
+
+
+class OrderStatuses(Block):
+    """Which of BigCommerce's order statuses mean what."""
+
+    counted: Annotated[frozenset[v.Status], Field(title="list of status numbers")] = Field(
+        default=frozenset({2, 3, 7, 8, 9, 10, 11, 12, 13, 14}),
+        description="An order in one of them counts in the metrics of its buyer.",
+    )
+    placed: Annotated[frozenset[v.Status], Field(title="list of status numbers")] = Field(
+        default=frozenset({2, 3, 7, 8, 9, 10, 11, 12}),
+        description="An order first seen in one of them has been placed.",
+    )
+
+
+class Cart(Block):
+    """When a cart is abandoned."""
+
+    abandoned_after: v.Duration = Field(
+        default=timedelta(hours=1), description="How long a cart must be left alone."
+    )
+    min_value: v.Amount = Field(default=Decimal(0), description="Carts worth less are passed over.")
+
+
+class Webhook(Block):
+    """One line of `webhooks`: the event that a scope of BigCommerce raises."""
+
+    scope: v.Scope = Field(
+        description="BigCommerce's name of what happened.", examples=["store/order/created"]
+    )
+    destination: v.EventName = Field(description="The event's name in Brevo.", examples=["order_placed"])
+
+
+DEFAULT_MAPPING = {
+    "email": "EMAIL",
+    "first_name": "FIRSTNAME",
+    "last_name": "LASTNAME",
+    "phone": "SMS",
+    "company": "COMPANY",
+    "addresses[0].city": "CITY",
+    "addresses[0].state": "STATE",
+    "addresses[0].country": "COUNTRY",
+    "addresses[0].zip": "ZIP",
+    "orders_count": "ORDER_COUNT",
+    "total_spent": "TOTAL_SPENT",
+    "first_order_date": "FIRST_ORDER_DATE",
+    "last_order_date": "LAST_ORDER_DATE",
+    "average_order_value": "AVERAGE_ORDER_VALUE",
+    "date_created": "SIGNUP_DATE",
+    "customer_group_id": "CUSTOMER_GROUP",
+}
+
+CONSENTS: tuple[str, ...] = ("blocklist", "skip", "ignore")
+MODES: tuple[str, ...] = ("realtime", "batch", "hybrid")
+DELETIONS: tuple[str, ...] = ("soft", "hard")
+PLANS: tuple[str, ...] = ("general", "advanced", "extended")
+
+
+class Options(Block):
+    """The keys of a connector that may also stand at top level, as the default of all connectors."""
+
+    type: v.ConnectorType = Field(
+        default="bigcommerce", description="The kind of store. Left out: the connector's name."
+    )
+    enabled: v.Flag = Field(default=True, description="Whether this connector runs.")
+    api_url: v.Url = Field(default="https://api.bigcommerce.com", description="Where BigCommerce's API is.")
+    sync: Sync = Field(default=Sync(), description="What of the store is kept in Brevo.")
+    lists: Lists = Field(default=Lists(), description="Which Brevo lists contacts join.")
+    storefronts: Annotated[Mapping[v.Channel, Storefront], Field(title="block by channel number")] = Field(
+        default={}, description="What differs between sales channels. `tajo doctor` proposes this block."
+    )
+    consent: Annotated[
+        Literal["blocklist", "skip", "ignore"],
+        PlainValidator(v.one_of(*CONSENTS)),
+        Field(title=" or ".join(CONSENTS)),
+    ] = Field(
+        default="blocklist",
+        description="What becomes of a person who did not agree to marketing: created but blocklisted, "
+        "left out, or treated like the others.",
+    )
+    order_statuses: OrderStatuses = Field(
+        default=OrderStatuses(), description="Which order statuses mean what."
+    )
+    cart: Cart = Field(default=Cart(), description="When a cart is abandoned.")
+    customer_mapping: Annotated[Mapping[v.Path, v.Attribute], Field(title="path: ATTRIBUTE")] = Field(
+        default=DEFAULT_MAPPING,
+        description="Which attribute of a contact is filled from where, instead of the default. "
+        "`field_mapping` is another name for it.",
+        examples=[{"addresses[0].city": "CITY"}],
+    )
+    custom_fields: Annotated[Mapping[v.Text, v.Attribute], Field(title="name: ATTRIBUTE")] = Field(
+        default={},
+        description="The shop's own form fields and attributes, by name, on top of `customer_mapping`.",
+        examples=[{"VAT number": "VAT_NUMBER"}],
+    )
+    webhooks: Annotated[tuple[Webhook, ...], Field(title="list")] = Field(
+        default=(), description="Names for events; without them, those of the example file."
+    )
+    sync_mode: Annotated[
+        Literal["realtime", "batch", "hybrid"],
+        PlainValidator(v.one_of(*MODES)),
+        Field(title=" or ".join(MODES)),
+    ] = Field(default="hybrid", description="Follow webhooks, sweep by the clock, or both.")
+    delete_behavior: Annotated[
+        Literal["soft", "hard"], PlainValidator(v.one_of(*DELETIONS)), Field(title=" or ".join(DELETIONS))
+    ] = Field(
+        default="soft",
+        description="Whether a customer deleted in the store leaves Brevo's lists, or Brevo itself.",
+    )
+
+
+class Connector(Options):
+    """One store. Its name is its key under `connectors`."""
+
+    store_hash: v.StoreHash = Field(description="BigCommerce's name of the store.", examples=["abc123"])
+    access_token: v.Secret = Field(description="The API account's token.", examples=["${BC_ACCESS_TOKEN}"])
+    client_id: v.Credential | None = Field(
+        default=None, description="The API account's client id.", examples=["${BC_CLIENT_ID}"]
+    )
+    client_secret: v.Secret | None = Field(
+        default=None,
+        description="The API account's client secret, with which BigCommerce signs webhooks.",
+        examples=["${BC_CLIENT_SECRET}"],
+    )
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """`customer_mapping` and `custom_fields`, compiled. The e-mail is no attribute: it has no rule."""
+        fields = {f"custom_fields.{name}": target for name, target in self.custom_fields.items()}
+        lines = {**self.customer_mapping, **fields}
+        return tuple(rule(path, target) for path, target in lines.items() if target != "EMAIL")
+
+
+class Brevo(Block):
+    """The account that is kept in agreement with the stores."""
+
+    api_key: v.Secret = Field(description="A key of Brevo's API v3.", examples=["${BREVO_API_KEY}"])
+    api_url: v.Url = Field(default="https://api.brevo.com/v3", description="Where Brevo's API is.")
+    plan: Annotated[
+        Literal["general", "advanced", "extended"],
+        PlainValidator(v.one_of(*PLANS)),
+        Field(title=" or ".join(PLANS)),
+    ] = Field(default="general", description="The rate limits of the account, until its answers tell them.")
+
+
+class Server(Block):
+    """How `tajo serve` is reached."""
+
+    public_url: v.Url | None = Field(
+        default=None,
+        description="Where BigCommerce and shoppers reach this server; webhooks and cart links need it.",
+        examples=["https://tajo.example.com"],
+    )
+    host: v.Text = Field(default="127.0.0.1", description="The address to listen on.")
+    port: v.Port = Field(default=8000, description="The port to listen on.")
+
+
+class Settings(Block):
+    """Everything that Tajo was told, by connector name. Nothing in it shows a secret when printed."""
+
+    brevo: Brevo = Field(description="The Brevo account.")
+    connectors: Annotated[Mapping[v.ConnectorName, Connector], Field(title="block by name")] = Field(
+        default={}, description="The stores."
+    )
+    api_key: v.Secret | None = Field(
+        default=None, description="What clients of this server must show.", examples=["${TAJO_API_KEY}"]
+    )
+    database_url: v.DatabaseUrl = Field(
+        default="sqlite:///tajo.db",
+        description="Where the ledger is: `sqlite:///…` or `postgresql://…`.",
+        repr=False,
+    )
+    server: Server = Field(default=Server(), description="How `tajo serve` is reached.")
+    skills: Annotated[Mapping[str, Any], Field(title="block by skill")] = Field(
+        default={},
+        description="Options of skills, each by its id.",
+        examples=[{"abandoned-cart": {"enabled": True}}],
+    )
+
+
+def keys(block: type[Block] = Settings) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+    """Every key with its field, e.g. `("connectors", "<name>", "store_hash")`; a list's item is `[]`."""
+    for name, field in block.model_fields.items():
+        yield (name,), field
+        part, inner = _inside(field.annotation)
+        if inner:
+            yield from (((name, *part, *path), key) for path, key in keys(inner))
+
+
+def _inside(annotation: Any) -> tuple[tuple[str, ...], type[Block] | None]:
+    """The block that a field holds, and how its keys are reached from the field."""
+    if isinstance(annotation, type) and issubclass(annotation, Block):
+        return (), annotation
+    inner = next(
+        (arg for arg in get_args(annotation) if isinstance(arg, type) and issubclass(arg, Block)), None
+    )
+    if not inner:
+        return (), None
+    mapping = len(get_args(annotation)) == 2 and get_args(annotation)[1] is inner
+    return ((f"<{_title(get_args(annotation)[0])}>" if mapping else "[]"),), inner
+
+
+def _title(annotated: Any) -> str:
+    return next(str(field.title) for field in get_args(annotated) if isinstance(field, FieldInfo))
