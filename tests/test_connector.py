@@ -9,7 +9,6 @@ from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
-from tests.memory import DAY_ONE, MemoryPlatform, MemoryStore, Ticking, customer, order, refund, subscriber
 
 from tajo.sync.account import Account
 from tajo.sync.connector import Connector
@@ -18,6 +17,7 @@ from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import Ledger, open_ledger
 from tajo.sync.model import Category, Key, Product, Resource, Variant
 from tajo.sync.weigh import Policy
+from tests.memory import DAY_ONE, MemoryPlatform, MemoryStore, Ticking, customer, order, refund, subscriber
 
 R = Resource
 COUNTED = frozenset({2, 3, 7, 8, 9, 10, 11, 12, 13, 14})

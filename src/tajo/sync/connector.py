@@ -78,7 +78,9 @@ class Connector:
         self._started = now()
         self._round_began = self._started
         self._live_since = self._started
-        self._met_everybody = False
+        self._met_everybody = False  # every account was met at least once
+        self._everybody_ahead = False
+        self._wanted = policy.resources
         self._sweeping: dict[Resource, runs.Position] = {}
 
     async def open(self, *, create: bool = True) -> Store:
@@ -102,6 +104,7 @@ class Connector:
 
     async def _round(self, wanted: frozenset[Resource], *, full: bool) -> bool:
         """One run to its end; returns whether it was one that had been cut off before."""
+        self._wanted = wanted
         run = await self._begin(full, wanted)
         self.account.run, self.account.mode = run.id, run.mode
         if Resource.CUSTOMERS in wanted:
@@ -111,9 +114,9 @@ class Connector:
         # A contact written without its orders and wishes would be a wrong one.
         if Resource.CUSTOMERS in wanted and not self.account.troubles:
             await self._lane([Resource.CUSTOMERS])
+            await self._adopt_orphans()
             await self._drain()
             await self._patiently("guests", self._write_guests())
-            await self._adopt_orphans()
         await self._end(run, whole=wanted == self._policy.resources)
         return run.started_at < self._round_began
 
@@ -132,11 +135,11 @@ class Connector:
         """Decide what must be read: everything, or what changed since the last sweep of each resource."""
         scope = ",".join(sorted(wanted))
         self._round_began = now = self._now()
-        self._met_everybody = False
         async with self._ledger.begin() as tx:
             connection = await runs.connection(tx, self.name, now)
             self._live_since = connection.live_since
             since = await runs.swept_since(tx, self.name)
+            self._met_everybody = Resource.CUSTOMERS in since
             kind = {"scope": scope, "rules": self._policy.rules}
             cut_off = await runs.was_cut_off(tx, self.name, mode="full", **kind)
             # Other rules make other payloads: which ones changed, only a look at everything can tell.
@@ -148,6 +151,9 @@ class Connector:
                 self._sweeping[resource] = await runs.begin_sweep(
                     tx, self.name, resource, run.id, since=known_since, now=now
                 )
+        customers = self._sweeping.get(Resource.CUSTOMERS)
+        # A full sweep of the customers that is still to come meets everybody anyway.
+        self._everybody_ahead = customers is not None and customers.since is None and not customers.done
         return run
 
     async def _end(self, run: runs.RunRecord, *, whole: bool) -> None:
@@ -178,7 +184,9 @@ class Connector:
         if customers.since is not None:
             return
         async with self._ledger.begin() as tx:
-            position = await runs.begin_sweep(tx, self.name, _CENSUS, run.id, since=None, now=self._round_began)
+            position = await runs.begin_sweep(
+                tx, self.name, _CENSUS, run.id, since=None, now=self._round_began
+            )
         if position.done:
             return
         secret = self._ledger.secret
@@ -231,7 +239,8 @@ class Connector:
             async with self._ledger.begin() as tx:
                 await runs.end_sweep(tx, self.name, resource, position.started_at - self._policy.overlap)
         tally.done = True
-        self._met_everybody |= resource == Resource.CUSTOMERS
+        if resource == Resource.CUSTOMERS:
+            self._everybody_ahead, self._met_everybody = False, True
 
     async def _deliver(self, delivery: Delivery, outbox: Outbox, batch: Batch) -> None:
         """One batch, whoever asked for it."""
@@ -239,7 +248,6 @@ class Connector:
         await delivery.take(outbox, weighing, read_at=batch.read_at, cursor=batch.cursor)
 
     def _desk(self) -> Desk:
-        customers = self._sweeping.get(Resource.CUSTOMERS)
         return Desk(
             connector=self.name,
             destination=self._destination,
@@ -247,8 +255,8 @@ class Connector:
             secret=self._ledger.secret,
             live_since=self._live_since,
             now=self._now(),
-            # A full sweep of the customers meets everybody anyway.
-            touch=customers is None or customers.since is not None or self._met_everybody,
+            touch=not self._everybody_ahead,
+            accounts_known=self._met_everybody,
         )
 
     @asynccontextmanager
@@ -262,6 +270,7 @@ class Connector:
             self.account.tally(resource),
             self._now,
             cursor=cursor,
+            kept=self._policy.resources,
             note=lambda words: self.account.notes.update([words]),
         )
         async with self._destination.outbox(resource, delivery.settle) as outbox:
@@ -272,7 +281,9 @@ class Connector:
         met: set[Key] = set()
         while True:
             async with self._ledger.begin() as tx:
-                keys = await queue.due_keys(tx, self.name, now=self._now(), limit=_DRAIN_AT_ONCE)
+                keys = await queue.due_keys(
+                    tx, self.name, self._wanted, now=self._now(), limit=_DRAIN_AT_ONCE
+                )
             if not set(keys) - met:
                 return
             met |= set(keys)
@@ -317,9 +328,6 @@ class Connector:
         async with self._ledger.begin() as tx:
             ids = await people.orphans(tx, self.name)
             await queue.enqueue(tx, self.name, [Key(Resource.ORDERS, id_) for id_ in ids], now=self._now())
-        if ids:
-            await self._drain()
-            await self._patiently("guests", self._write_guests())
 
 
 async def _ahead(pages: AsyncIterator[Batch]) -> AsyncIterator[Batch]:

@@ -26,7 +26,8 @@ class Delivery:
     """One resource's writes under way: from the weighing of a batch to its outcome in the ledger.
 
     The cursor moves to a page's end only when that page and all before it are settled; `cursor` is the
-    name under which it stands in the ledger, None where nothing is swept.
+    name under which it stands in the ledger, None where nothing is swept. `kept`: the resources that
+    are kept in agreement at all; nothing else is ever queued.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Delivery:
         now: Callable[[], float],
         *,
         cursor: Resource | None = None,
+        kept: frozenset[Resource],
         note: Callable[[str], None],
     ) -> None:
         self._ledger = ledger
@@ -44,6 +46,7 @@ class Delivery:
         self._tally = tally
         self._now = now
         self._cursor = cursor
+        self._kept = kept
         self._note = note
         self._pages: deque[Page] = deque()
         self._pending: dict[Key, tuple[Ticket, Page]] = {}
@@ -64,7 +67,8 @@ class Delivery:
             await queue.looked_at(tx, self._connector, weighed.settled, read_at)
             await queue.unpark(tx, self._connector, await self._stale_parkings(tx, weighed))
             await self._park(tx, [(key, reason, None) for key, reason in weighed.parked], read_at)
-            await queue.enqueue(tx, self._connector, weighed.again, now=read_at)
+            again = [key for key in weighed.again if key.resource in self._kept]
+            await queue.enqueue(tx, self._connector, again, now=read_at)
             page.open = len(weighed.tickets)
             self._pages.append(page)
             await self._advance(tx)

@@ -63,7 +63,11 @@ class Policy(Struct, frozen=True, kw_only=True):
 
 
 class Desk(Struct, frozen=True, kw_only=True):
-    """What weighing needs besides the records. `touch`: stale contacts are to be looked at again."""
+    """What weighing needs besides the records.
+
+    `touch`: stale contacts are to be looked at again, because no full sweep will meet them anyway.
+    `accounts_known`: all accounts have been met, so that an unknown one is one that is gone.
+    """
 
     connector: str
     destination: Destination
@@ -72,6 +76,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     live_since: float
     now: float
     touch: bool
+    accounts_known: bool
 
 
 class Ticket(Struct, frozen=True, kw_only=True):
@@ -219,10 +224,10 @@ async def orders(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
             person,
             order.customer_id,
         )
-        if order.customer_id and (order.customer_id in accounts or desk.touch is False):
+        if order.customer_id in accounts or (order.customer_id and not desk.accounts_known):
             if changed and desk.touch:
                 weighed.again.add(Key(Resource.CUSTOMERS, order.customer_id))
-        elif _plausible(order.email):
+        elif _plausible(order.email) and Resource.GUESTS in desk.policy.resources:
             guests.append(_guest(desk, person, key, _buyer(order), batch.read_at))
             if changed:
                 strangers |= {person} if old is None else {person, old.person}
@@ -243,7 +248,8 @@ async def orders(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
     await known.remember_orders(tx, desk.connector, rows)
     await people.seal_guests(tx, desk.connector, guests)
     if desk.touch:  # somebody with an account may buy as a guest, too
-        weighed.again |= await _accounts(tx, desk, strangers)
+        owners = await people.accounts_of(tx, desk.connector, strangers)
+        weighed.again |= {Key(Resource.CUSTOMERS, id_) for ids in owners.values() for id_ in ids}
     return weighed
 
 
@@ -268,9 +274,10 @@ async def subscribers(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
     ]
     changed = await people.remember_subscribers(tx, desk.connector, rows)
     if desk.touch:
-        weighed.again |= await _accounts(tx, desk, changed)
-        weighed.again |= await _last_orders(tx, desk, changed)
-        alone = {person: s for person, s in by_person.items() if person in changed}
+        weighed.again |= await _others(tx, desk, changed)
+        accounts = await people.accounts_of(tx, desk.connector, by_person.keys())
+        buyers = await people.last_orders(tx, desk.connector, by_person.keys())
+        alone = {p: s for p, s in by_person.items() if p not in accounts and p not in buyers}
     else:
         alone = by_person
     waiting = [
@@ -312,7 +319,10 @@ async def customers(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
     # An account that is new to us takes its orders from those to whom they were billed.
     new = [id_ for id_ in persons if id_ not in before]
     stale = {*left, *await people.billed_elsewhere(tx, desk.connector, new)}
-    weighed.again |= await _accounts(tx, desk, stale) | await _last_orders(tx, desk, stale)
+    weighed.again |= await _others(tx, desk, stale)
+    bereft = [person for person in left if not facts[person].accounts]
+    readers = await people.subscriptions_of(tx, desk.connector, bereft)
+    weighed.again |= {Key(Resource.SUBSCRIBERS, id_) for id_ in readers}
     moved = {
         id_: person
         for person, id_ in left.items()
@@ -325,7 +335,7 @@ async def customers(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
         if facts[person].primary != customer.id:
             weighed.unchanged += 1
             weighed.settled.append(key)
-            if before.get(customer.id) != person:
+            if desk.touch or before.get(customer.id) != person:
                 weighed.again.add(Key(Resource.CUSTOMERS, facts[person].primary))
             continue
         contact = compose(person, key, customer, facts[person])
@@ -357,16 +367,15 @@ async def guests(tx: Tx, desk: Desk, waiting: Sequence[people.Guest]) -> Weighed
     return weighed
 
 
-async def _accounts(tx: Tx, desk: Desk, persons: Collection[bytes]) -> set[Key]:
-    """The accounts of these people, to be looked at again."""
-    found = await people.accounts_of(tx, desk.connector, persons) if persons else {}
-    return {Key(Resource.CUSTOMERS, id_) for ids in found.values() for id_ in ids}
-
-
-async def _last_orders(tx: Tx, desk: Desk, persons: Collection[bytes]) -> set[Key]:
-    """The newest orders of those of these people who buy without an account."""
-    found = await people.last_orders(tx, desk.connector, persons) if persons else {}
-    return {Key(Resource.ORDERS, id_) for id_ in found.values()}
+async def _others(tx: Tx, desk: Desk, persons: Collection[bytes]) -> set[Key]:
+    """The records that speak for these people: their accounts, else their newest order."""
+    if not persons:
+        return set()
+    accounts = await people.accounts_of(tx, desk.connector, persons)
+    orders = await people.last_orders(tx, desk.connector, set(persons) - accounts.keys())
+    return {Key(Resource.CUSTOMERS, id_) for ids in accounts.values() for id_ in ids} | {
+        Key(Resource.ORDERS, id_) for id_ in orders.values()
+    }
 
 
 def compose(person: bytes, key: Key, customer: Customer, facts: people.Facts) -> Contact:

@@ -185,6 +185,12 @@ async def last_orders(tx: Tx, connector: str, people: Collection[bytes]) -> dict
     return dict(rows.all())
 
 
+async def subscriptions_of(tx: Tx, connector: str, persons: Collection[bytes]) -> list[int]:
+    """The newsletter records of these people."""
+    s = subscribers.c
+    return list(await tx.scalars(select(s.id).where(s.connector == connector, s.person.in_(persons))))
+
+
 async def billed_elsewhere(tx: Tx, connector: str, accounts: Collection[int]) -> set[bytes]:
     """Whose e-mail stands on orders of these accounts without being the account's own."""
     c, o = customers.c, orders.c

@@ -40,16 +40,16 @@ async def enqueue(
 
 
 async def due_keys(
-    tx: Tx, connector: str, *, now: float, limit: int, skip: Collection[Key] = ()
+    tx: Tx, connector: str, resources: Collection[Resource], *, now: float, limit: int
 ) -> list[Key]:
-    """What is to be looked at by now, oldest first, one resource after the other."""
+    """What of these resources is to be looked at by now, oldest first, one resource after the other."""
     rows = await tx.execute(
         select(due.c.resource, due.c.id)
-        .where(due.c.connector == connector, due.c.at <= now)
+        .where(due.c.connector == connector, due.c.resource.in_(resources), due.c.at <= now)
         .order_by(due.c.resource, due.c.at, due.c.id)
-        .limit(limit + len(skip))
+        .limit(limit)
     )
-    return [key for row in rows if (key := Key(Resource(row.resource), row.id)) not in skip][:limit]
+    return [Key(Resource(row.resource), row.id) for row in rows]
 
 
 async def looked_at(tx: Tx, connector: str, keys: Collection[Key], read_at: float) -> None:
