@@ -154,6 +154,17 @@ class CommercePayloads:
         )
         return writes
 
+    def withdrawn_variants(self, product: Product, variants: Sequence[int]) -> list[Write]:
+        """The writes that tell that these variants are gone: Brevo deletes by `isDeleted` (no DELETE route)."""
+        parent = f"{self._prefix}{product.id}"
+        return [
+            _write(
+                Key(Resource.VARIANTS, id_),
+                {"id": f"{parent}-{id_}", "name": product.name, "parentId": parent, "isDeleted": True},
+            )
+            for id_ in variants
+        ]
+
     # --- categories
 
     def traced_category(self, category: Category) -> list[Traced]:

@@ -35,17 +35,10 @@ class ContactPayload:
         self._phones = [rule for rule in rules.mapping if rule.kind == "phone"]
 
     def phone(self, contact: Contact) -> str:
-        """The first valid phone that the mapping names; the addresses' phones stand in for an empty one."""
-        customer = contact.customer
-        home = next((a.country_code for a in customer.addresses if a.country_code), "")
-        for rule in self._phones:
-            if number := e164(str(rule.read(contact) or ""), home):
-                return number
-            if rule.path == "phone":
-                for address in customer.addresses:
-                    if address.phone and (number := e164(address.phone, address.country_code)):
-                        return number
-        return ""
+        """The first valid phone that the mapping names, read with the country of the first address."""
+        home = next((a.country_code for a in contact.customer.addresses if a.country_code), "")
+        numbers = (e164(str(rule.read(contact) or ""), home) for rule in self._phones)
+        return next(filter(None, numbers), "")
 
     def traced(self, contact: Contact) -> list[Traced]:
         """Every field of the contact, those that are left out included."""

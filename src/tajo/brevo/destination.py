@@ -79,6 +79,10 @@ class BrevoDestination:
         """The writes that tell this product and each of its variants, the product first."""
         return self._commerce.product(product)
 
+    def withdrawn_variants(self, product: Product, variants: Sequence[int]) -> Sequence[Write]:
+        """The writes that tell that these variants of the product are gone."""
+        return self._commerce.withdrawn_variants(product, variants)
+
     def category(self, category: Category) -> Write:
         """The write that tells this category."""
         return self._commerce.category(category)

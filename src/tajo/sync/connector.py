@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from tajo.errors import Later, Mend
 from tajo.sync import weigh
 from tajo.sync.account import Account
-from tajo.sync.delivery import Delivery
+from tajo.sync.delivery import NOWHERE, Delivery
 from tajo.sync.ledger import people, queue, runs
 from tajo.sync.ledger.store import Ledger
 from tajo.sync.model import Batch, Key, Resource, Store
@@ -37,6 +37,9 @@ LANES: tuple[tuple[Resource, ...], ...] = (
     (Resource.REFUNDS, Resource.ORDERS),
     (Resource.SUBSCRIBERS,),
 )
+
+#: What is only remembered, and told as a part of something else: there is nothing to send.
+FACTS = frozenset({Resource.REFUNDS, Resource.SUBSCRIBERS})
 
 #: What a queued key leads to: a guest is seen through an order.
 LOOK_AT = {Resource.GUESTS: Resource.ORDERS}
@@ -273,6 +276,9 @@ class Connector:
             kept=self._policy.resources,
             note=lambda words: self.account.notes.update([words]),
         )
+        if resource in FACTS:
+            yield delivery, NOWHERE
+            return
         async with self._destination.outbox(resource, delivery.settle) as outbox:
             yield delivery, outbox
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from tajo.sync.account import Tally
 from tajo.sync.ledger import known, people, queue, runs
 from tajo.sync.ledger.store import Ledger, Tx
-from tajo.sync.model import Key, Outcome, Resource, Verdict
+from tajo.sync.model import Key, Outcome, Resource, Verdict, Write
 from tajo.sync.ports import Outbox
 from tajo.sync.weigh import Ticket, Weighed
 
@@ -20,6 +20,19 @@ class Page(Struct, eq=False):
 
     cursor: str
     open: int
+
+
+class _Nowhere:
+    """The outbox of what is only remembered."""
+
+    async def put(self, write: Write) -> None:
+        raise TypeError(f"{write.key} is a fact, not a thing to tell")
+
+    async def flush(self) -> None:
+        pass
+
+
+NOWHERE: Outbox = _Nowhere()
 
 
 class Delivery:

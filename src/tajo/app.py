@@ -1,0 +1,245 @@
+"""Everything that Tajo can do, one method a verb. Command line, SDK and HTTP are its faces.
+
+This is the only place that knows both vendors: it turns settings into a source, a destination and the
+connector between them. A second kind of store is one more line in `_source`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy.engine import make_url
+
+from tajo import config
+from tajo.bigcommerce import Api as StoreApi
+from tajo.bigcommerce import BigCommerceSource
+from tajo.brevo import Api as BrevoApi
+from tajo.brevo import BrevoDestination, ConsentMode, Lists, Rules, StorefrontRules
+from tajo.errors import Usage
+from tajo.http import Clock
+from tajo.sync.account import Account
+from tajo.sync.connector import PARTS, Connector
+from tajo.sync.ledger import known, people, queue, runs
+from tajo.sync.ledger.queue import Parked
+from tajo.sync.ledger.secret import Secret, find_secret
+from tajo.sync.ledger.store import Ledger, copy_ledger, open_ledger
+from tajo.sync.mapping import Rule
+from tajo.sync.model import Key, Resource
+from tajo.sync.moments import moment
+from tajo.sync.rehearsal import Rehearsal
+from tajo.sync.weigh import Policy
+
+Watch = Callable[["Line"], None]
+
+
+class Line(Struct, frozen=True):
+    """A connector at work, for those who watch: its account grows while it runs."""
+
+    name: str
+    source: BigCommerceSource
+    destination: BrevoDestination
+    connector: Connector
+
+    @property
+    def account(self) -> Account:
+        """How far it has come."""
+        return self.connector.account
+
+
+class Tajo:
+    """The verbs, for all connectors of the settings. Made by `open_tajo`."""
+
+    def __init__(self, settings: config.Settings, ledger: Ledger, clock: Clock) -> None:
+        self.settings = settings
+        self._ledger = ledger
+        self._clock = clock
+
+    def names(self, wanted: str | None = None) -> list[str]:
+        """The connectors that run, or the one that is wanted. Raises `Usage` where there is none."""
+        connectors = self.settings.connectors
+        if wanted is not None and wanted not in connectors:
+            known_names = ", ".join(connectors) or "none"
+            raise Usage(f"there is no connector `{wanted}`", f"use one of these: {known_names}.")
+        names = [wanted] if wanted else [name for name, one in connectors.items() if one.enabled]
+        if not names:
+            raise Usage("no store is connected", "write a tajo.yaml (`tajo init`), or set BC_STORE_HASH.")
+        return names
+
+    async def sync(
+        self,
+        name: str,
+        *,
+        full: bool = False,
+        resources: frozenset[Resource] | None = None,
+        watch: Watch | None = None,
+    ) -> Account:
+        """Bring Brevo up to date with the store. Raises `Mend` when a human must act."""
+        async with self._line(name, self._ledger) as line:
+            if watch:
+                watch(line)
+            await line.connector.open()
+            return await line.connector.sync(full=full, resources=resources)
+
+    async def rehearse(
+        self,
+        name: str,
+        *,
+        full: bool = False,
+        resources: frozenset[Resource] | None = None,
+        watch: Watch | None = None,
+    ) -> tuple[Account, list[dict[str, Any]]]:
+        """What `sync` would do: its account, and field by field the difference of a few records."""
+        with tempfile.TemporaryDirectory(prefix="tajo-") as folder:
+            scratch = await open_ledger(f"sqlite:///{folder}/rehearsal.db", self._ledger.secret)
+            try:
+                await copy_ledger(self._ledger, scratch, name)
+                async with self._line(name, scratch, rehearse=True) as line:
+                    if watch:
+                        watch(line)
+                    await line.connector.open(create=False)
+                    account = await line.connector.sync(full=full, resources=resources)
+                    return account, await line.destination.differences(line.rehearsed)
+            finally:
+                await scratch.close()
+
+    async def status(self, name: str) -> dict[str, Any]:
+        """The SDK's fields (`connected, last_sync, customers_count, …`) and what waits or is parked."""
+        async with self._ledger.begin() as tx:
+            told, met = await known.counts(tx, name), await people.counts(tx, name)
+            last = await runs.last_run(tx, name, "done")
+            newest = await runs.last_run(tx, name)
+            parked = await queue.all_parked(tx, name)
+            waiting = await queue.count_due(tx, name)
+        return {
+            "connector": name,
+            "connected": newest is not None,
+            "last_sync": last and last.finished_at and _iso(last.finished_at),
+            "syncing": newest is not None and newest.state == "running",
+            "customers_count": met["customers"],
+            "orders_count": met["orders"],
+            "products_count": told.get(Resource.PRODUCTS, 0),
+            "contacts_count": met["contacts"],
+            "failures_count": len(parked),
+            "queued_count": waiting,
+        }
+
+    async def failures(self, name: str) -> list[Parked]:
+        """Everything that could not be delivered, with its reason."""
+        async with self._ledger.begin() as tx:
+            return await queue.all_parked(tx, name)
+
+    async def replay(self, name: str, keys: list[Key] | None = None, *, watch: Watch | None = None) -> Account:
+        """Try these failures again (None: all of them)."""
+        parked = [entry.key for entry in await self.failures(name)]
+        unknown = [str(key) for key in keys or [] if key not in parked]
+        if unknown:
+            raise Usage(f"not among the failures: {', '.join(unknown)}", "see `tajo failures list`.")
+        async with self._line(name, self._ledger) as line:
+            if watch:
+                watch(line)
+            await line.connector.open()
+            return await line.connector.replay(parked if keys is None else keys)
+
+    @asynccontextmanager
+    async def _line(self, name: str, ledger: Ledger, *, rehearse: bool = False) -> AsyncIterator[Line]:
+        """Source, destination and connector of one store, with their connections open."""
+        settings = self.settings.connectors[name]
+        rules = _rules(name, settings)
+        async with AsyncExitStack() as stack:
+            store = StoreApi(
+                settings.store_hash,
+                settings.access_token.get_secret_value(),
+                api_url=settings.api_url,
+                clock=self._clock,
+            )
+            stack.push_async_callback(store.close)
+            brevo = BrevoApi(
+                self.settings.brevo.api_key.get_secret_value(),
+                api_url=self.settings.brevo.api_url,
+                tier=self.settings.brevo.plan,
+                clock=self._clock,
+            )
+            stack.push_async_callback(brevo.close)
+            source = BigCommerceSource(store, clock=self._clock)
+            destination = BrevoDestination(brevo, rules, clock=self._clock)
+            connector = Connector(
+                name,
+                source,
+                Rehearsal(destination) if rehearse else destination,
+                ledger,
+                _policy(settings, rules),
+                self._clock.now,
+            )
+            yield Line(name, source, destination, connector)
+
+
+@asynccontextmanager
+async def open_tajo(
+    settings: config.Settings, env: Mapping[str, str], *, clock: Clock | None = None
+) -> AsyncIterator[Tajo]:
+    """Open the ledger that the settings name. Raises `Mend` when it cannot be used."""
+    ledger = await open_ledger(settings.database_url, _secret(settings, env))
+    try:
+        yield Tajo(settings, ledger, clock or Clock())
+    finally:
+        await ledger.close()
+
+
+def parts(words: list[str]) -> frozenset[Resource] | None:
+    """The resources that the words of `--resource` stand for. Raises `Usage` for an unknown one."""
+    unknown = [word for word in words if word not in PARTS]
+    if unknown:
+        raise Usage(f"unknown resource `{unknown[0]}`", f"use one of these: {', '.join(PARTS)}.")
+    return frozenset().union(*(PARTS[word] for word in words)) if words else None
+
+
+def _rules(name: str, settings: config.Connector) -> Rules:
+    lists = settings.lists
+    default = Lists()
+    return Rules(
+        mapping=_mapping(settings),
+        lists=Lists(
+            all_customers=lists.all_customers or default.all_customers,
+            buyers=lists.buyers or default.buyers,
+            subscribers=lists.subscribers,
+        ),
+        storefronts={
+            int(id_): StorefrontRules(lists=one.lists, url=one.url or "")
+            for id_, one in settings.storefronts.items()
+        },
+        consent=ConsentMode(settings.consent),
+        id_prefix="" if name == "bigcommerce" else f"{name}-",
+    )
+
+
+def _mapping(settings: config.Connector) -> tuple[Rule, ...]:
+    """Without orders there are no metrics, and a zero would be a lie."""
+    metrics = {"orders_count", "total_spent", "first_order_date", "last_order_date", "average_order_value"}
+    return tuple(rule for rule in settings.rules if settings.sync.orders or rule.path not in metrics)
+
+
+def _policy(settings: config.Connector, rules: Rules) -> Policy:
+    resources = [PARTS[part] for part in PARTS if getattr(settings.sync, part)]
+    counted = settings.order_statuses.counted
+    return Policy(
+        resources=frozenset().union(*resources),
+        counted=counted,
+        rules=f"{rules.fingerprint()}:{','.join(map(str, sorted(counted)))}"[:64],
+    )
+
+
+def _secret(settings: config.Settings, env: Mapping[str, str]) -> Secret:
+    """The key file lies beside the SQLite file, or in the current folder."""
+    url = make_url(settings.database_url)
+    in_file = url.drivername.startswith("sqlite") and url.database and url.database != ":memory:"
+    folder = Path(str(url.database)).parent if in_file else Path()
+    return find_secret(env.get("TAJO_SECRET_KEY"), folder / "tajo.key")
+
+
+def _iso(seconds: float) -> str:
+    return moment(seconds).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,38 @@
+"""The verbs of `tajo.app` in a terminal. Results go to stdout, progress and words of warning to stderr.
+
+Exit codes: 0 all well; 1 some records failed, are parked or drifted; 2 usage or configuration;
+3 a human must mend something (a token, a scope, a limit).
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from tajo.cli.commands import app
+from tajo.errors import Later, Mend
+
+
+def main() -> None:
+    """The console script `tajo`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code; whatever goes wrong is told in a sentence."""
+    try:
+        result = app(args=arguments, prog_name="tajo", standalone_mode=False)
+    except Mend as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except Later as error:
+        print(f"{error}\n  Mend: nothing is lost; run the same command again later.", file=sys.stderr)
+        return 1
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        print("Stopped. Nothing is lost: the next sync goes on where this one was.", file=sys.stderr)
+        return 130
+    return result if isinstance(result, int) else 0

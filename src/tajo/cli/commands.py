@@ -1,0 +1,278 @@
+"""The commands, each a thin face of a verb."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from tajo import config
+from tajo.app import Tajo, open_tajo, parts
+from tajo.cli import tell
+from tajo.cli.progress import watching
+from tajo.doctor import examine
+from tajo.errors import Usage
+from tajo.export import export
+from tajo.plan import make_plan
+from tajo.preview import KINDS, preview
+from tajo.sandbox.bigcommerce.serve import bigcommerce as simulate_bigcommerce
+from tajo.sandbox.brevo.serve import brevo as simulate_brevo
+from tajo.sync.model import Key, Resource
+
+app = typer.Typer(
+    name="tajo",
+    help="Keep a BigCommerce store and a Brevo account in agreement.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+failures = typer.Typer(help="Records that could not be delivered.", no_args_is_help=True)
+simulate = typer.Typer(help="Stand-ins for both services, to try things out.", no_args_is_help=True)
+app.add_typer(failures, name="failures")
+app.add_typer(simulate, name="simulate")
+simulate.command("bigcommerce")(simulate_bigcommerce)
+simulate.command("brevo")(simulate_brevo)
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", help="The configuration file (default: $TAJO_CONFIG, then ./tajo.yaml)."),
+]
+Name = Annotated[str | None, typer.Argument(help="A connector's name (default: all that are enabled).")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
+Resources = Annotated[
+    list[str] | None, typer.Option("--resource", help="Only this: customers, orders or products. Repeatable.")
+]
+
+
+def _with_tajo(path: Path | None, verb: Callable[[Tajo], Coroutine[Any, Any, int]]) -> int:
+    """Load the settings, open the ledger, run a verb."""
+    settings = config.load(path, os.environ)
+
+    async def run() -> int:
+        async with open_tajo(settings, os.environ) as tajo:
+            return await verb(tajo)
+
+    return asyncio.run(run())
+
+
+async def _each(names: list[str], verb: Callable[[str], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+    """The verb's answer for one connector, or `{"connectors": {name: answer}}` for several."""
+    answers = {name: await verb(name) for name in names}
+    return answers[names[0]] if len(names) == 1 else {"connectors": answers}
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("tajo.yaml"),
+) -> int:
+    """Write a commented configuration file."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(config.EXAMPLE)
+    except FileExistsError:
+        raise Usage(f"{path} exists already", "name another file, or delete that one first.") from None
+    except OSError as error:
+        raise Usage(f"cannot write {path}: {error.strerror}", "name another place.") from None
+    typer.echo(f"Wrote {path}. Fill in the credentials, then: tajo doctor", err=True)
+    return 0
+
+
+@app.command()
+def sync(
+    connector: Name = None,
+    resource: Resources = None,
+    full: Annotated[bool, typer.Option("--full", help="Look at everything again, not only at changes.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Say how many calls and how long it would take.")] = False,
+    json: Json = False,
+    config: Config = None,
+) -> int:
+    """Bring Brevo up to date with the store; a sync that was cut off goes on where it stopped."""
+    wanted = parts(resource or [])
+
+    async def verb(tajo: Tajo) -> int:
+        names = tajo.names(connector)
+        if plan:
+            return await _plan(tajo, names, full=full, resources=wanted, json=json)
+        clean = True
+
+        async def one(name: str) -> dict[str, Any]:
+            nonlocal clean
+            with watching(quiet=json) as watch:
+                if dry_run:
+                    account, differences = await tajo.rehearse(
+                        name, full=full, resources=wanted, watch=watch
+                    )
+                else:
+                    account = await tajo.sync(name, full=full, resources=wanted, watch=watch)
+                    differences = []
+            clean = clean and account.clean
+            if not json:
+                tell.account(name, account, differences, dry_run=dry_run)
+            answer = tell.summary(account)
+            return {**answer, "dry_run": True, "differences": differences} if dry_run else answer
+
+        answer = await _each(names, one)
+        if json:
+            _print_json(answer)
+        return 0 if clean else 1
+
+    return _with_tajo(config, verb)
+
+
+async def _plan(
+    tajo: Tajo, names: list[str], *, full: bool, resources: frozenset[Resource] | None, json: bool
+) -> int:
+    plans = {name: await make_plan(tajo, name, full=full, resources=resources) for name in names}
+    if json:
+        answers = {name: one.summary() for name, one in plans.items()}
+        _print_json(answers[names[0]] if len(names) == 1 else {"connectors": answers})
+    else:
+        for name, one in plans.items():
+            tell.plan(name, one)
+    return 0
+
+
+@app.command()
+def status(connector: Name = None, json: Json = False, config: Config = None) -> int:
+    """Show how far each connector is, and what waits."""
+
+    async def verb(tajo: Tajo) -> int:
+        names = tajo.names(connector)
+        if json:
+            _print_json(await _each(names, tajo.status))
+        else:
+            for name in names:
+                tell.status(await tajo.status(name))
+        return 0
+
+    return _with_tajo(config, verb)
+
+
+@app.command("preview")
+def preview_command(
+    kind: Annotated[str, typer.Argument(help="customer, order or product.")],
+    id: Annotated[int, typer.Argument(help="Its id in BigCommerce.")],
+    connector: Annotated[str | None, typer.Option("--connector", help="Whose store.")] = None,
+    json: Json = False,
+    config: Config = None,
+) -> int:
+    """Show the exact payload that Brevo would get, and where each value came from."""
+    if kind not in KINDS:
+        raise Usage(f"cannot preview a `{kind}`", f"use one of these: {', '.join(KINDS)}.")
+
+    async def verb(tajo: Tajo) -> int:
+        shown = await preview(tajo, tajo.names(connector)[0], kind, id)
+        if json:
+            _print_json(shown)
+        else:
+            tell.preview(shown)
+        return 0
+
+    return _with_tajo(config, verb)
+
+
+@app.command("export")
+def export_command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="An empty or new folder.")],
+    connector: Annotated[str | None, typer.Option("--connector", help="Whose store.")] = None,
+    config: Config = None,
+) -> int:
+    """Write the store's customers, orders, products and more into a folder, as the API returns them."""
+
+    async def verb(tajo: Tajo) -> int:
+        counts = await export(tajo, tajo.names(connector)[0], folder)
+        typer.echo(", ".join(f"{count:,} {name}" for name, count in counts.items()) + f" in {folder}", err=True)
+        return 0
+
+    return _with_tajo(config, verb)
+
+
+@app.command()
+def doctor(connector: Name = None, json: Json = False, config: Config = None) -> int:
+    """Examine credentials, scopes, limits, lists and the store's data; each finding comes with its mend."""
+
+    async def verb(tajo: Tajo) -> int:
+        reports = {name: await examine(tajo, name) for name in tajo.names(connector)}
+        if json:
+            found = {name: report.summary() for name, report in reports.items()}
+            _print_json(next(iter(found.values())) if len(found) == 1 else {"connectors": found})
+        else:
+            for name, report in reports.items():
+                tell.diagnosis(name, report)
+        return max(report.exit_code for report in reports.values())
+
+    return _with_tajo(config, verb)
+
+
+@failures.command("list")
+def failures_list(connector: Name = None, json: Json = False, config: Config = None) -> int:
+    """List what could not be delivered, and why."""
+
+    async def verb(tajo: Tajo) -> int:
+        found = {name: await tajo.failures(name) for name in tajo.names(connector)}
+        if json:
+            rows = [tell.failure(name, entry) for name, entries in found.items() for entry in entries]
+            _print_json({"failures": rows})
+        else:
+            tell.failures(found)
+        return 1 if any(found.values()) else 0
+
+    return _with_tajo(config, verb)
+
+
+@failures.command("replay")
+def failures_replay(
+    keys: Annotated[list[str] | None, typer.Argument(help="Such as orders/17 (default: all).")] = None,
+    connector: Annotated[str | None, typer.Option("--connector", help="Whose failures.")] = None,
+    json: Json = False,
+    config: Config = None,
+) -> int:
+    """Look at failed records again and deliver them."""
+    wanted = [_key(word) for word in keys or []]
+
+    async def verb(tajo: Tajo) -> int:
+        clean = True
+
+        async def one(name: str) -> dict[str, Any]:
+            nonlocal clean
+            with watching(quiet=json) as watch:
+                account = await tajo.replay(name, wanted or None, watch=watch)
+            clean = clean and account.clean
+            if not json:
+                tell.account(name, account, [], dry_run=False)
+            return tell.summary(account)
+
+        answer = await _each(tajo.names(connector), one)
+        if json:
+            _print_json(answer)
+        return 0 if clean else 1
+
+    return _with_tajo(config, verb)
+
+
+def _key(word: str) -> Key:
+    resource, _, id_ = word.partition("/")
+    if resource not in list(Resource) or not id_.isdigit():
+        raise Usage(f"`{word}` names no record", "write it as `tajo failures list` does, e.g. orders/17.")
+    return Key(Resource(resource), int(id_))
+
+
+@app.command()
+def demo(
+    seed: Annotated[int, typer.Option("--seed", help="Which invented store.")] = 7,
+) -> int:
+    """Sync an invented store into an invented account, on this machine alone, and show what came of it."""
+    from tajo.demo import play  # noqa: PLC0415 - it pulls in both simulators' clients
+
+    return asyncio.run(play(seed))
