@@ -7,7 +7,7 @@ connector between them. A second kind of store is one more line in `_source`.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from tajo.bigcommerce import BigCommerceSource
 from tajo.brevo import Api as BrevoApi
 from tajo.brevo import BrevoDestination, ConsentMode, Lists, Rules, StorefrontRules
 from tajo.errors import Usage
-from tajo.http import Clock
+from tajo.http import Clock, Patience
 from tajo.sync.account import Account
 from tajo.sync.connector import PARTS, Connector
 from tajo.sync.ledger import known, people, queue, runs
@@ -29,7 +29,7 @@ from tajo.sync.ledger.queue import Parked
 from tajo.sync.ledger.secret import Secret, find_secret
 from tajo.sync.ledger.store import Ledger, copy_ledger, open_ledger
 from tajo.sync.mapping import Rule
-from tajo.sync.model import Key, Resource
+from tajo.sync.model import Key, Resource, Write
 from tajo.sync.moments import moment
 from tajo.sync.rehearsal import Rehearsal
 from tajo.sync.weigh import Policy
@@ -38,12 +38,16 @@ Watch = Callable[["Line"], None]
 
 
 class Line(Struct, frozen=True):
-    """A connector at work, for those who watch: its account grows while it runs."""
+    """A connector at work, for those who watch: its account grows while it runs.
+
+    `rehearsed`: in a rehearsal, the first few writes of each resource; they grow, too.
+    """
 
     name: str
     source: BigCommerceSource
     destination: BrevoDestination
     connector: Connector
+    rehearsed: Mapping[Resource, Sequence[Write]] = {}
 
     @property
     def account(self) -> Account:
@@ -133,7 +137,9 @@ class Tajo:
         async with self._ledger.begin() as tx:
             return await queue.all_parked(tx, name)
 
-    async def replay(self, name: str, keys: list[Key] | None = None, *, watch: Watch | None = None) -> Account:
+    async def replay(
+        self, name: str, keys: list[Key] | None = None, *, watch: Watch | None = None
+    ) -> Account:
         """Try these failures again (None: all of them)."""
         parked = [entry.key for entry in await self.failures(name)]
         unknown = [str(key) for key in keys or [] if key not in parked]
@@ -145,37 +151,55 @@ class Tajo:
             await line.connector.open()
             return await line.connector.replay(parked if keys is None else keys)
 
+    def rules(self, name: str) -> Rules:
+        """What the merchant of this connector wants to see in Brevo."""
+        return _rules(name, self.settings.connectors[name])
+
+    def policy(self, name: str) -> Policy:
+        """What the merchant of this connector wants of the machine."""
+        return _policy(self.settings.connectors[name], self.rules(name))
+
+    @property
+    def ledger(self) -> Ledger:
+        """What is remembered of all connectors."""
+        return self._ledger
+
     @asynccontextmanager
-    async def _line(self, name: str, ledger: Ledger, *, rehearse: bool = False) -> AsyncIterator[Line]:
-        """Source, destination and connector of one store, with their connections open."""
-        settings = self.settings.connectors[name]
-        rules = _rules(name, settings)
+    async def accounts(
+        self, name: str, *, clock: Clock | None = None, patience: Patience | None = None
+    ) -> AsyncIterator[tuple[StoreApi, BrevoApi]]:
+        """Store and Brevo account of one connector, to be called directly; closed afterwards."""
+        settings, brevo = self.settings.connectors[name], self.settings.brevo
         async with AsyncExitStack() as stack:
             store = StoreApi(
                 settings.store_hash,
                 settings.access_token.get_secret_value(),
                 api_url=settings.api_url,
-                clock=self._clock,
+                clock=clock or self._clock,
+                patience=patience,
             )
             stack.push_async_callback(store.close)
-            brevo = BrevoApi(
-                self.settings.brevo.api_key.get_secret_value(),
-                api_url=self.settings.brevo.api_url,
-                tier=self.settings.brevo.plan,
-                clock=self._clock,
+            account = BrevoApi(
+                brevo.api_key.get_secret_value(),
+                api_url=brevo.api_url,
+                tier=brevo.plan,
+                clock=clock or self._clock,
+                patience=patience,
             )
-            stack.push_async_callback(brevo.close)
+            stack.push_async_callback(account.close)
+            yield store, account
+
+    @asynccontextmanager
+    async def _line(self, name: str, ledger: Ledger, *, rehearse: bool = False) -> AsyncIterator[Line]:
+        """Source, destination and connector of one store, with their connections open."""
+        async with self.accounts(name) as (store, brevo):
             source = BigCommerceSource(store, clock=self._clock)
-            destination = BrevoDestination(brevo, rules, clock=self._clock)
+            destination = BrevoDestination(brevo, self.rules(name), clock=self._clock)
+            rehearsal = Rehearsal(destination) if rehearse else None
             connector = Connector(
-                name,
-                source,
-                Rehearsal(destination) if rehearse else destination,
-                ledger,
-                _policy(settings, rules),
-                self._clock.now,
+                name, source, rehearsal or destination, ledger, self.policy(name), self._clock.now
             )
-            yield Line(name, source, destination, connector)
+            yield Line(name, source, destination, connector, rehearsal.samples if rehearsal else {})
 
 
 @asynccontextmanager

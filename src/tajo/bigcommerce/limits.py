@@ -67,6 +67,11 @@ class StoreLimits:
             self._note(left, now + (self._window if reset is None else reset / 1000))
         return None
 
+    @property
+    def quota(self) -> tuple[int, float] | None:
+        """Calls that go in a window of so many seconds; None until an answer has told."""
+        return (self._quota, self._window) if self._quota else None
+
     def floor_seconds(self, calls: int) -> float:
         """The least time for that many calls in windows of full quota; 0 while the quota is unknown."""
         return max(calls - 1, 0) // self._quota * self._window if self._quota else 0.0

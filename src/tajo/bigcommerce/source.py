@@ -82,6 +82,11 @@ class BigCommerceSource:
         """Calls made so far, failed ones included."""
         return self._api.calls
 
+    @property
+    def waited(self) -> float:
+        """Seconds for which the store's limits have held us back so far."""
+        return self._api.limits.waited
+
     def floor_seconds(self, calls: int) -> float:
         """See `Source.floor_seconds`; 0 until an answer has told the quota."""
         return self._api.limits.floor_seconds(calls)
@@ -132,7 +137,9 @@ class BigCommerceSource:
             following = listing.paging.after(cursor, found, limit)
             if following and following == cursor:
                 raise Mend(f"BigCommerce's list {listing.path} leads back to the same page")
-            yield Batch(resource, await listing.read(desk, found.rows), read_at, following)
+            # A key set counts only what is still to come, so the first page alone tells the total.
+            total = None if cursor else found.pagination.total
+            yield Batch(resource, await listing.read(desk, found.rows), read_at, following, total)
             if not following:
                 return
             cursor, limit = following, min(limit * 2, listing.size)
@@ -168,9 +175,8 @@ class BigCommerceSource:
         rest = [found[one] for one in sorted(found) if one > told]
         for start in range(0, max(len(rest), 1), listing.size):
             end = start + listing.size
-            yield Batch(
-                resource, rest[start:end], read_at, str(rest[end - 1].key.id) if end < len(rest) else ""
-            )
+            following = str(rest[end - 1].key.id) if end < len(rest) else ""
+            yield Batch(resource, rest[start:end], read_at, following, len(rows))
 
 
 def _filters(listing: Listing, since: datetime | None) -> dict[str, str]:

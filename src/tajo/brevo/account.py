@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 from tajo.brevo.api import LIST_PAGE, Api, Rejected, SwitchedOff
@@ -41,12 +41,8 @@ async def ready_attributes(api: Api, rules: Rules, *, create: bool) -> tuple[Att
     return attributes, [f"created the contact attributes {made}"] if made else []
 
 
-async def ready_lists(api: Api, rules: Rules, *, create: bool) -> tuple[dict[ListName, int], list[str]]:
-    """The id of every list that the rules name; missing ones are created in the folder `Tajo`.
-
-    Raises `Mend` for an id that does not exist.
-    """
-    wanted = rules.every_list()
+async def find_lists(api: Api, wanted: Sequence[ListName]) -> tuple[dict[ListName, int], list[str]]:
+    """The ids of those lists that exist, and all lists that were met on the way as `<id> <name>`."""
     ids: dict[ListName, int] = {}
     names: list[str] = []
     async for item in _all(api.lists):
@@ -56,7 +52,17 @@ async def ready_lists(api: Api, rules: Rules, *, create: bool) -> tuple[dict[Lis
             if want == number or (isinstance(want, str) and want.casefold() == name.casefold()):
                 ids.setdefault(want, number)
         if len(ids) == len(wanted):
-            return ids, []
+            break
+    return ids, names
+
+
+async def ready_lists(api: Api, rules: Rules, *, create: bool) -> tuple[dict[ListName, int], list[str]]:
+    """The id of every list that the rules name; missing ones are created in the folder `Tajo`.
+
+    Raises `Mend` for an id that does not exist.
+    """
+    wanted = rules.every_list()
+    ids, names = await find_lists(api, wanted)
     for want in wanted:
         if isinstance(want, int) and want not in ids:
             raise Mend(

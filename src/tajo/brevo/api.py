@@ -26,6 +26,7 @@ PAGE = 1000
 LIST_PAGE = 50
 
 PROCESS = "GET /processes/{id}"
+PRODUCT = "GET /products/{id}"
 
 
 class Rejected(Refused):
@@ -224,6 +225,33 @@ class Api:
             params["modifiedSince"] = since.strftime("%Y-%m-%dT%H:%M:%S.000Z")
         rows = (await self.send("GET", "/contacts", params=params, decode=_read_rows)).value or _Rows()
         return rows.contacts, rows.count
+
+    async def count_contacts(self) -> int:
+        """How many contacts there are."""
+        params = {"limit": 1, "offset": 0}
+        rows = (await self.send("GET", "/contacts", params=params, decode=_read_rows)).value or _Rows()
+        return int(rows.count)
+
+    async def contact_details(self, identifier: str | int) -> dict[str, Any]:
+        """All that Brevo holds of one contact, by e-mail or id; empty where there is none."""
+        kind = "contact_id" if isinstance(identifier, int) else "email_id"
+        return await self._details(
+            f"/contacts/{quote(str(identifier), safe='')}", "GET /contacts/{id}", {"identifierType": kind}
+        )
+
+    async def product_details(self, product: str) -> dict[str, Any]:
+        """All that Brevo holds of one product; empty where there is none. Out of the 100 calls an hour."""
+        return await self._details(f"/products/{quote(product, safe='')}", PRODUCT)
+
+    async def _details(
+        self, path: str, route: str, params: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        try:
+            return _dict((await self.send("GET", path, route=route, params=params)).value)
+        except Rejected as error:
+            if error.status != 404:
+                raise
+            return {}
 
     async def contact(self, contact_id: int) -> Row:
         """One contact. Raises `Rejected` with status 404 if it is gone."""

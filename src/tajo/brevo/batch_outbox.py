@@ -9,7 +9,7 @@ the same pool, and both limits are filled at once. Only `POST /orders/status/bat
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -49,6 +49,11 @@ class Way(Struct, frozen=True):
     settings: Callable[[Any], dict[str, bool]]
     single: Callable[[Any], str]
     single_body: Callable[[bytes], bytes]
+
+    def batch_body(self, lane: Any, rows: Iterable[bytes]) -> bytes:
+        """The body of a batch: rows spliced as they are."""
+        settings = encode(self.settings(lane))
+        return settings[:-1] + f',"{self.field}":['.encode() + b",".join(rows) + b"]}"
 
 
 WAYS = {
@@ -221,12 +226,9 @@ class BatchOutbox:
         keys = {write.key for write in batch}
         self._under_way |= keys
         await self._crew.until(lambda: self._under_way.isdisjoint(parents))
-        rows = b",".join(write.body for write in batch)
-        settings = encode(self._way.settings(pool.lane))
+        body = self._way.batch_body(pool.lane, (write.body for write in batch))
         try:
-            await self._api.post(
-                self._way.path, settings[:-1] + f',"{self._way.field}":['.encode() + rows + b"]}"
-            )
+            await self._api.post(self._way.path, body)
         except Rejected as error:
             if len(batch) == 1:
                 self._crew.answer([_refused(batch[0], error)])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Any
 
 from tajo.brevo.account import plan_words, ready_attributes, ready_ecommerce, ready_lists
 from tajo.brevo.api import PAGE, Api, Row
@@ -15,6 +16,8 @@ from tajo.brevo.commerce_payloads import CommercePayloads
 from tajo.brevo.contact_payload import ContactPayload
 from tajo.brevo.contacts_outbox import ContactsOutbox
 from tajo.brevo.crew import Crew
+from tajo.brevo.differences import differences
+from tajo.brevo.requests import request
 from tajo.brevo.rules import Rules
 from tajo.brevo.tracing import Traced
 from tajo.http import Clock
@@ -104,6 +107,14 @@ class BrevoDestination:
                 variants = [self._commerce.traced_variant(record, variant) for variant in record.variants]
                 return [self._commerce.traced_product(record), *variants]
 
+    def request(self, write: Write) -> tuple[str, bytes]:
+        """The request that tells this write alone: `POST /v3/contacts`, and its exact body."""
+        return request(write)
+
+    async def differences(self, samples: Mapping[Resource, Sequence[Write]]) -> list[dict[str, Any]]:
+        """What a few of these writes would change, field by field (see `tajo.brevo.differences`)."""
+        return await differences(self._api, samples)
+
     # --- sending
 
     @asynccontextmanager
@@ -125,6 +136,11 @@ class BrevoDestination:
     def calls(self) -> int:
         """Calls made so far, failed ones included."""
         return sum(self._api.calls.values())
+
+    @property
+    def waited(self) -> float:
+        """Seconds for which the account's limits have held us back so far."""
+        return self._api.limits.waited
 
     def floor_seconds(self) -> float:
         """The least time in which the limits allow the calls made so far."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tajo.doctor import Report
@@ -119,9 +120,14 @@ def diagnosis(name: str, report: Report) -> None:
     console = Console()
     console.print(f"[bold]{name}[/bold]")
     for finding in report.findings:
-        console.print(f"{_MARKS[finding.grade]} {finding.words}", highlight=False)
+        words = f"{_MARKS[finding.grade]} {escape(finding.words)}"
+        console.print(
+            words if finding.grade == "fine" else f"{words} [dim]({finding.check})[/dim]", highlight=False
+        )
         if finding.mend:
-            console.print(f"    {finding.mend}", highlight=False)
+            console.print(f"  → {finding.mend}", markup=False, highlight=False)
+    if report.left_out:
+        console.print(f"Left out, until that is mended: {', '.join(report.left_out)}", highlight=False)
     if report.storefronts:
         console.print("Proposed for tajo.yaml:")
         console.print(report.storefronts, markup=False, highlight=False)

@@ -54,6 +54,8 @@ ATTRIBUTES: Final = (
         ("ERP id", "string"),
     ),
 )
+NEWS: Final = ("marketing_newsletter",)
+CONSENTS: Final = (NEWS, (*NEWS, "abandoned_cart"), ("abandoned_cart",), (), ())
 COLOURS: Final = ("red", "Blue", "grün", "#00ff00", "n/a", "black & white")
 
 
@@ -201,6 +203,19 @@ class GeneratedStore:
             return len(ATTRIBUTES)
         return (0, 0, 0, 0, 1, 2, 3)[dice % 7]
 
+    def form_fields(self, index: int) -> list[Record]:
+        """A birthday for one in four, interests (a list) for one in eight, a VAT number for one in 16."""
+        h, key = self.hash("customer", index), index + 1
+        fields: list[Record] = []
+        if h >> 9 & 3 == 0:
+            born = f"{1940 + h % 68}-{h % 12 + 1:02d}-{h % 28 + 1:02d}"
+            fields.append({"name": "Birthday", "value": born, "customer_id": key})
+        if h >> 11 & 7 == 0:
+            fields.append({"name": "Interests", "value": ["garden", "kitchen"][: h % 3], "customer_id": key})
+        if h >> 14 & 15 == 0:
+            fields.append({"name": "VAT number", "value": f"EU{h % 10**9:09d}", "customer_id": key})
+        return fields
+
     def customer(self, index: int) -> Record:
         """A whole customer with addresses, attributes and form fields."""
         h = self.hash("customer", index)
@@ -219,16 +234,6 @@ class GeneratedStore:
             }
             for n in range(self.address_count(index))
         ]
-        fields: list[Record] = []
-        if h >> 9 & 3 == 0:
-            born = f"{1940 + h % 68}-{h % 12 + 1:02d}-{h % 28 + 1:02d}"
-            fields.append({"name": "Birthday", "value": born, "customer_id": key})
-        if h >> 11 & 7 == 0:
-            fields.append({"name": "Interests", "value": ["garden", "kitchen"][: h % 3], "customer_id": key})
-        if h >> 14 & 15 == 0:
-            fields.append(
-                {"name": "VAT number", "value": f"{person[2].iso2}{h % 10**9:09d}", "customer_id": key}
-            )
         return {
             **CUSTOMER,
             "id": key,
@@ -248,7 +253,7 @@ class GeneratedStore:
             "store_credit_amounts": [{"amount": 0 if h >> 21 & 15 else h % 50 + 0.5}],
             "addresses": addresses,
             "attributes": [self._attribute(key, n, h, modified) for n in range(self.attribute_count(index))],
-            "form_fields": fields,
+            "form_fields": self.form_fields(index),
         }
 
     def _attribute(self, key: int, number: int, h: int, modified: str) -> Record:
@@ -270,45 +275,40 @@ class GeneratedStore:
         """Epoch seconds; rises with the index."""
         return self.moment(index, self.subscribers)
 
-    def subscriber(self, index: int) -> Record:
-        """A subscriber: a customer, a guest or somebody else. Two in five consent to nothing."""
-        h = self.hash("subscriber", index)
+    def subscriber_modified(self, index: int) -> int:
+        """Epoch seconds; one in four changed something within 90 days."""
+        h, created = self.hash("subscriber", index), self.subscriber_created(index)
+        return created if h >> 5 & 3 else min(END, created + h % (90 * DAY))
+
+    def subscribed(self, index: int) -> tuple[str, tuple[str, str, Place], str, int]:
+        """(e-mail, person, source, channel): a customer, a guest from the checkout, or somebody else."""
         people = self._customer_subscribers
         if index < people:
             owner = index * 5 // 3
-            email, name, source = self.email(owner), self.person("customer", owner), "storefront"
             channel = self.customer_channels(owner)[1]
-        elif index < people + self.guests // 2:
+            return self.email(owner), self.person("customer", owner), "storefront", channel
+        if index < people + self.guests // 2:
             owner = (index - people) * 2
-            email, name, source = self.guest_email(owner), self.person("guest", owner), "order"
-            channel = CHANNELS[owner % 5 == 3]
-        else:
-            email, name, source = (
-                f"news{index}@example.net",
-                ("", "", PLACES[0]),
-                ("storefront", "custom")[h & 1],
-            )
-            channel = CHANNELS[h >> 1 & 1]
-        consents: tuple[list[str], ...] = (
-            ["marketing_newsletter"],
-            ["marketing_newsletter", "abandoned_cart"],
-            ["abandoned_cart"],
-            [],
-            [],
-        )
-        created = self.subscriber_created(index)
+            return self.guest_email(owner), self.person("guest", owner), "order", CHANNELS[owner % 5 == 3]
+        source = ("storefront", "custom")[index & 1]
+        return f"news{index}@example.net", ("", "", PLACES[0]), source, CHANNELS[index >> 1 & 1]
+
+    def subscriber(self, index: int) -> Record:
+        """A whole subscriber. Two in five consent to nothing."""
+        h = self.hash("subscriber", index)
+        email, person, source, channel = self.subscribed(index)
         return {
             **SUBSCRIBER,
             "id": index + 1,
             "email": email,
-            "first_name": name[0],
-            "last_name": name[1],
+            "first_name": person[0],
+            "last_name": person[1],
             "source": source,
             "order_id": sales.FIRST_ORDER + h % self.orders if source == "order" else None,
             "channel_id": channel,
-            "consents": consents[h % 5],
-            "date_created": zulu(created),
-            "date_modified": zulu(created if h >> 5 & 3 else min(END, created + h % (90 * DAY))),
+            "consents": list(CONSENTS[h % len(CONSENTS)]),
+            "date_created": zulu(self.subscriber_created(index)),
+            "date_modified": zulu(self.subscriber_modified(index)),
         }
 
     # -- sales

@@ -38,6 +38,9 @@ LANES: tuple[tuple[Resource, ...], ...] = (
     (Resource.SUBSCRIBERS,),
 )
 
+#: What comes of people; it is written last.
+PEOPLE = frozenset({Resource.CUSTOMERS, Resource.GUESTS})
+
 #: What is only remembered, and told as a part of something else: there is nothing to send.
 FACTS = frozenset({Resource.REFUNDS, Resource.SUBSCRIBERS})
 
@@ -83,7 +86,6 @@ class Connector:
         self._live_since = self._started
         self._met_everybody = False  # every account was met at least once
         self._everybody_ahead = False
-        self._wanted = policy.resources
         self._sweeping: dict[Resource, runs.Position] = {}
 
     async def open(self, *, create: bool = True) -> Store:
@@ -107,19 +109,15 @@ class Connector:
 
     async def _round(self, wanted: frozenset[Resource], *, full: bool) -> bool:
         """One run to its end; returns whether it was one that had been cut off before."""
-        self._wanted = wanted
         run = await self._begin(full, wanted)
         self.account.run, self.account.mode = run.id, run.mode
         if Resource.CUSTOMERS in wanted:
             await self._patiently("contacts", self._census(run))
         await self._patiently("sync", self._lanes(wanted))
-        await self._drain()
+        await self._drain(wanted - PEOPLE)
         # A contact written without its orders and wishes would be a wrong one.
         if Resource.CUSTOMERS in wanted and not self.account.troubles:
-            await self._lane([Resource.CUSTOMERS])
-            await self._adopt_orphans()
-            await self._drain()
-            await self._patiently("guests", self._write_guests())
+            await self._patiently("customers", self._people())
         await self._end(run, whole=wanted == self._policy.resources)
         return run.started_at < self._round_began
 
@@ -129,8 +127,9 @@ class Connector:
             await queue.unpark(tx, self.name, keys)
             await queue.enqueue(tx, self.name, keys, now=self._now())
             self._live_since = (await runs.connection(tx, self.name, self._now())).live_since
-        await self._drain()
-        await self._patiently("guests", self._write_guests())
+            self._met_everybody = Resource.CUSTOMERS in await runs.swept_since(tx, self.name)
+        await self._drain(self._policy.resources - PEOPLE)
+        await self._patiently("customers", self._people(sweep=False))
         self._measure()
         return self.account
 
@@ -141,18 +140,13 @@ class Connector:
         async with self._ledger.begin() as tx:
             connection = await runs.connection(tx, self.name, now)
             self._live_since = connection.live_since
-            since = await runs.swept_since(tx, self.name)
-            self._met_everybody = Resource.CUSTOMERS in since
+            self._met_everybody = Resource.CUSTOMERS in await runs.swept_since(tx, self.name)
             kind = {"scope": scope, "rules": self._policy.rules}
-            cut_off = await runs.was_cut_off(tx, self.name, mode="full", **kind)
-            # Other rules make other payloads: which ones changed, only a look at everything can tell.
-            full = full or cut_off or bool(since and connection.rules != self._policy.rules)
-            mode = "full" if full else "incremental"
-            run = await runs.begin_run(tx, self.name, mode=mode, now=now, **kind)
+            outlook = await runs.outlook(tx, self.name, full=full, **kind)
+            run = await runs.begin_run(tx, self.name, mode=outlook.mode, now=now, **kind)
             for resource in sorted(wanted - {Resource.GUESTS}):
-                known_since = None if full else since.get(resource)
                 self._sweeping[resource] = await runs.begin_sweep(
-                    tx, self.name, resource, run.id, since=known_since, now=now
+                    tx, self.name, resource, run.id, since=outlook.since.get(resource), now=now
                 )
         customers = self._sweeping.get(Resource.CUSTOMERS)
         # A full sweep of the customers that is still to come meets everybody anyway.
@@ -229,26 +223,53 @@ class Connector:
         return True
 
     async def _sweep(self, resource: Resource) -> None:
-        """Read all that changed, page by page, ahead of the writing."""
+        """Read all that changed of one resource, and tell it."""
+        if not self._sweeping[resource].done:
+            async with self._delivery(resource, cursor=resource) as (delivery, outbox):
+                await self._read(resource, delivery, outbox)
+            await self._swept(resource)
+        self.account.tally(resource).done = True
+
+    async def _people(self, *, sweep: bool = True) -> None:
+        """Write the contacts: accounts that changed, those whose orders or wishes did, and guests.
+
+        All through one outbox, because imports are few and large.
+        """
+        resource = Resource.CUSTOMERS
+        sweep = sweep and not self._sweeping[resource].done
+        async with self._delivery(resource, cursor=resource) as (delivery, outbox):
+            if sweep:
+                await self._read(resource, delivery, outbox)
+                self._everybody_ahead, self._met_everybody = False, True
+            if self._met_everybody:
+                await self._adopt_orphans()
+            await self._drain(self._policy.resources, through=(delivery, outbox))
+            await self._write_guests(delivery, outbox)
+        if sweep:
+            await self._swept(resource)
+        self.account.tally(resource).done = self.account.tally(Resource.GUESTS).done = True
+
+    async def _read(self, resource: Resource, delivery: Delivery, outbox: Outbox) -> None:
+        """Page by page, one ahead of the writing."""
         position = self._sweeping[resource]
         tally = self.account.tally(resource)
-        if not position.done:
-            since = None if position.since is None else moment(position.since)
-            tally.total = await self._source.count(resource, since=since)
-            async with self._delivery(resource, cursor=resource) as (delivery, outbox):
-                pages = self._source.pages(resource, since=since, cursor=position.cursor)
-                async for batch in _ahead(pages):
-                    await self._deliver(delivery, outbox, batch)
-            async with self._ledger.begin() as tx:
-                await runs.end_sweep(tx, self.name, resource, position.started_at - self._policy.overlap)
-        tally.done = True
-        if resource == Resource.CUSTOMERS:
-            self._everybody_ahead, self._met_everybody = False, True
+        since = None if position.since is None else moment(position.since)
+        pages = self._source.pages(resource, since=since, cursor=position.cursor)
+        async for batch in _ahead(pages):
+            if tally.total is None:
+                unknown = batch.total is None and batch.cursor
+                tally.total = await self._source.count(resource, since=since) if unknown else batch.total
+            await self._deliver(delivery, outbox, batch)
+
+    async def _swept(self, resource: Resource) -> None:
+        started_at = self._sweeping[resource].started_at
+        async with self._ledger.begin() as tx:
+            await runs.end_sweep(tx, self.name, resource, started_at - self._policy.overlap)
 
     async def _deliver(self, delivery: Delivery, outbox: Outbox, batch: Batch) -> None:
         """One batch, whoever asked for it."""
         weighing = partial(WEIGH[batch.resource], desk=self._desk(), batch=batch)
-        await delivery.take(outbox, weighing, read_at=batch.read_at, cursor=batch.cursor)
+        await delivery.take(batch.resource, outbox, weighing, read_at=batch.read_at, cursor=batch.cursor)
 
     def _desk(self) -> Desk:
         return Desk(
@@ -268,13 +289,7 @@ class Connector:
     ) -> AsyncIterator[tuple[Delivery, Outbox]]:
         """A delivery with its outbox; leaving it sends and settles the rest."""
         delivery = Delivery(
-            self._ledger,
-            self.name,
-            self.account.tally(resource),
-            self._now,
-            cursor=cursor,
-            kept=self._policy.resources,
-            note=lambda words: self.account.notes.update([words]),
+            self._ledger, self.name, self.account, self._now, cursor=cursor, kept=self._policy.resources
         )
         if resource in FACTS:
             yield delivery, NOWHERE
@@ -282,46 +297,49 @@ class Connector:
         async with self._destination.outbox(resource, delivery.settle) as outbox:
             yield delivery, outbox
 
-    async def _drain(self) -> None:
-        """Look at all that is queued and due; what comes of it may queue more."""
+    async def _drain(
+        self, resources: frozenset[Resource], *, through: tuple[Delivery, Outbox] | None = None
+    ) -> None:
+        """Look at all that is queued and due; what comes of it may queue more.
+
+        `through`: what contacts are written through.
+        """
         met: set[Key] = set()
         while True:
             async with self._ledger.begin() as tx:
-                keys = await queue.due_keys(
-                    tx, self.name, self._wanted, now=self._now(), limit=_DRAIN_AT_ONCE
-                )
+                keys = await queue.due_keys(tx, self.name, resources, now=self._now(), limit=_DRAIN_AT_ONCE)
             if not set(keys) - met:
                 return
             met |= set(keys)
-            if not await self._patiently("queue", self._look_at(keys)):
+            if not await self._patiently("queue", self._look_at(keys, through)):
                 return
 
-    async def _look_at(self, keys: Sequence[Key]) -> None:
+    async def _look_at(self, keys: Sequence[Key], through: tuple[Delivery, Outbox] | None) -> None:
         wanted: dict[Resource, list[Key]] = {}
         for key in keys:
             wanted.setdefault(LOOK_AT.get(key.resource, key.resource), []).append(key)
         for resource in sorted(wanted, key=list(Resource).index):
-            async with self._delivery(resource) as (delivery, outbox):
-                ids = sorted({key.id for key in wanted[resource]})
-                batch = await self._source.fetch(resource, ids)
-                await self._deliver(delivery, outbox, batch)
+            batch = await self._source.fetch(resource, sorted({key.id for key in wanted[resource]}))
+            if resource == Resource.CUSTOMERS and through is not None:
+                await self._deliver(*through, batch)
+                await through[1].flush()
+            else:
+                async with self._delivery(resource) as (delivery, outbox):
+                    await self._deliver(delivery, outbox, batch)
             aliases = [key for key in wanted[resource] if key.resource != resource]
             async with self._ledger.begin() as tx:
                 await queue.looked_at(tx, self.name, aliases, batch.read_at)
 
-    async def _write_guests(self) -> None:
+    async def _write_guests(self, delivery: Delivery, outbox: Outbox) -> None:
         """Write the people who wait sealed: those who turned out to have no account."""
         after = ("", 0)
-        tally = self.account.tally(Resource.GUESTS)
         async with self._ledger.begin() as tx:
-            tally.total = await people.count_guests(tx, self.name)
-        async with self._delivery(Resource.GUESTS) as (delivery, outbox):
-            while waiting := await self._next_guests(after):
-                after = (waiting[-1].resource, waiting[-1].id)
-                desk = self._desk()
-                weighing = partial(weigh.guests, desk=desk, waiting=waiting)
-                await delivery.take(outbox, weighing, read_at=desk.now)
-        tally.done = True
+            self.account.tally(Resource.GUESTS).total = await people.count_guests(tx, self.name)
+        while waiting := await self._next_guests(after):
+            after = (waiting[-1].resource, waiting[-1].id)
+            desk = self._desk()
+            weighing = partial(weigh.guests, desk=desk, waiting=waiting)
+            await delivery.take(Resource.GUESTS, outbox, weighing, read_at=desk.now)
 
     async def _next_guests(self, after: tuple[str, int]) -> list[people.Guest]:
         async with self._ledger.begin() as tx:
@@ -329,8 +347,6 @@ class Connector:
 
     async def _adopt_orphans(self) -> None:
         """Buyers whose account is gone from the store are guests: look at their last order as such."""
-        if not self._met_everybody:
-            return
         async with self._ledger.begin() as tx:
             ids = await people.orphans(tx, self.name)
             await queue.enqueue(tx, self.name, [Key(Resource.ORDERS, id_) for id_ in ids], now=self._now())

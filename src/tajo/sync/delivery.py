@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
 
-from tajo.sync.account import Tally
+from tajo.sync.account import Account
 from tajo.sync.ledger import known, people, queue, runs
 from tajo.sync.ledger.store import Ledger, Tx
 from tajo.sync.model import Key, Outcome, Resource, Verdict, Write
@@ -36,7 +36,7 @@ NOWHERE: Outbox = _Nowhere()
 
 
 class Delivery:
-    """One resource's writes under way: from the weighing of a batch to its outcome in the ledger.
+    """Writes under way: from the weighing of a batch to its outcome in the ledger.
 
     The cursor moves to a page's end only when that page and all before it are settled; `cursor` is the
     name under which it stands in the ledger, None where nothing is swept. `kept`: the resources that
@@ -47,26 +47,25 @@ class Delivery:
         self,
         ledger: Ledger,
         connector: str,
-        tally: Tally,
+        account: Account,
         now: Callable[[], float],
         *,
         cursor: Resource | None = None,
         kept: frozenset[Resource],
-        note: Callable[[str], None],
     ) -> None:
         self._ledger = ledger
         self._connector = connector
-        self._tally = tally
+        self._account = account
         self._now = now
         self._cursor = cursor
         self._kept = kept
-        self._note = note
         self._pages: deque[Page] = deque()
         self._pending: dict[Key, tuple[Ticket, Page]] = {}
         self._open: dict[Key, int] = {}
 
     async def take(
         self,
+        resource: Resource,
         outbox: Outbox,
         weigh: Callable[[Tx], Awaitable[Weighed]],
         *,
@@ -85,13 +84,12 @@ class Delivery:
             page.open = len(weighed.tickets)
             self._pages.append(page)
             await self._advance(tx)
-        tally = self._tally
+        tally = self._account.tally(resource)
         tally.seen += weighed.seen
         tally.unchanged += weighed.unchanged
         tally.skipped += weighed.skipped
         tally.parked += weighed.still_parked + len(weighed.parked)
-        for note in weighed.notes:
-            self._note(note)
+        self._account.notes.update(weighed.notes)
         for ticket in weighed.tickets:
             self._open[ticket.about] = self._open.get(ticket.about, 0) + 1
         for ticket in weighed.tickets:
@@ -136,14 +134,16 @@ class Delivery:
         last = not self._open[ticket.about]
         if last:
             del self._open[ticket.about]
+        resource = ticket.about.resource
+        tally = self._account.tally(Resource.GUESTS if resource in _WAITING else resource)
         if outcome.verdict == Verdict.REFUSED:
-            self._tally.parked += 1
+            tally.parked += 1
         elif outcome.verdict == Verdict.RETRY:
-            self._tally.failed += 1
+            tally.failed += 1
         elif last:
-            self._tally.written += 1
+            tally.written += 1
         if outcome.left_out:
-            self._note(f"{outcome.left_out} left out: Brevo refused it")
+            self._account.notes[f"{outcome.left_out} left out: Brevo refused it"] += 1
 
     async def _remember(self, tickets: Sequence[Ticket], tx: Tx) -> None:
         rows = [

@@ -236,12 +236,14 @@ class Batch(Struct, frozen=True):
     """What one call returned. `read_at`: seconds since 1970 when we *asked*, the order of all truth.
 
     `cursor`: where to go on after this batch, an opaque word of the source; empty after the last.
+    `total`: how many records there are in all, where the call said so.
     """
 
     resource: Resource
     changes: list[Change]
     read_at: float
     cursor: str = ""
+    total: int | None = None
 
 
 class Metrics(Struct, frozen=True, kw_only=True):

@@ -214,7 +214,8 @@ class Gateway:
                 return Reply(429, b"", {}, "fault")
             case "broken":
                 status, body = self._world.faults.broken()
-                return Reply(status, body, {}, "fault")
+                kind = "application/json" if body[:1] in {b"{", b"["} else "text/html"
+                return Reply(status, body, {"Content-Type": kind}, "fault")
             case "dropped":
                 return Reply(0, b"", {}, "fault")
             case _:
@@ -224,44 +225,43 @@ class Gateway:
         """The store's own answer."""
         world = self._world
         match = STORE_PATH.fullmatch(request.url.path)
-        version = match[3] if match else "v3"
         token = request.headers.get("x-auth-token", "")
         if match is None or match[1] != world.store.hash or token not in world.accounts:
             return _reply(Answer(401, Problem(401, UNAUTHORIZED).body("v3")), "unauthorized")
+        path, version = match[2], match[3]
         if not world.quota.take():
-            wait = {
-                "X-Retry-After": str(int(world.quota.headers()["X-Rate-Limit-Time-Reset-Ms"]) // 1000 + 1)
-            }
-            problem = Problem(429, "You have exceeded your API rate limit.")
-            body = None if version == "v2" else problem.body("v3")  # V2: empty (bigcommerce-api-python#116)
-            return _reply(Answer(429, body), "throttled", world.quota.headers() | wait)
+            headers = world.quota.headers()
+            headers["X-Retry-After"] = str(int(headers["X-Rate-Limit-Time-Reset-Ms"]) // 1000 + 1)
+            title = "You have exceeded your API rate limit."
+            body = (
+                None if version == "v2" else Problem(429, title).body("v3")
+            )  # V2: bigcommerce-api-python#116
+            return _reply(Answer(429, body), "throttled", headers)
         route = "unknown"
         try:
-            if world.suspended:
-                raise Problem(503, "The store is suspended.")
-            if match[2].endswith("/"):
-                return _reply(
-                    Answer(403, Problem(403, "Authentication Required").body("v3")),
-                    route,
-                    world.quota.headers(),
-                )
-            found = self._stores.find(match[2])
-            if found is None:
-                raise not_found(version)
-            target = found[0].get(request.method)
-            if target is None:
-                allowed = {"Allow": ", ".join(sorted(found[0]))}
-                problem = Problem(405, "Method Not Allowed")
-                return _reply(Answer(405, problem.body(version), allowed), route, world.quota.headers())
+            target, names = self._target(request.method, path, version)
             route = f"{target.method} {target.template}"
             self._check(request, target, token)
-            call = self._call(request, version, found[1], _parsed(request, raw, version))
+            call = self._call(request, version, names, _parsed(request, raw, version))
             for name in call.query.keys() - target.params:
                 world.suspect(f"unknown parameter: {name}")
             answer = self._answer(target, call)
         except Problem as problem:
             answer = Answer(problem.status, problem.body(version))
         return _reply(answer, route, world.quota.headers())
+
+    def _target(self, method: str, path: str, version: str) -> tuple[Route, dict[str, str]]:
+        """The endpoint of a path, if the store is open and there is one."""
+        if self._world.suspended:
+            raise Problem(503, "The store is suspended.")
+        if path.endswith("/"):
+            raise Problem(403, "Authentication Required")  # bigcommerce/api#95
+        found = self._stores.find(path)
+        if found is None:
+            raise not_found(version)
+        if method not in found[0]:
+            raise Problem(405, "Method Not Allowed")
+        return found[0][method], found[1]
 
     def _answer(self, route: Route, call: Call) -> Answer:
         """What the handler says; a body that it stumbles over is the client's mistake."""

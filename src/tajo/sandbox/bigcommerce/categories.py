@@ -70,7 +70,7 @@ def trees(call: Call) -> Answer:
         if name in call.query:
             wanted = set(call.numbers(name))
             found = [t for t in found if wanted & set(t[field] if isinstance(t[field], list) else [t[field]])]
-    return one(found)
+    return v3_page(call, found)
 
 
 def _trees(call: Call) -> list[Record]:

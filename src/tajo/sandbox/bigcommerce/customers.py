@@ -14,6 +14,8 @@ from .store import Condition
 from .wire import Answer, Call, Filter, Listing, Problem, Route, cursor_page, dated, ids, listed, lower, one
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .shapes import Record
 
 SCOPE: Final = "store_v2_customers"
@@ -72,27 +74,32 @@ def shown(record: Record, words: frozenset[str]) -> Record:
 
 
 def create(call: Call) -> Answer:
-    """POST /v3/customers."""
-    made = []
-    for n, fields in enumerate(call.items()):
-        missing = {f"{n}.{name}": f"{name} is required" for name in NEEDED if not fields.get(name)}
-        if missing:
-            raise Problem(422, "Create customers failed.", missing)
-        today = call.world.today()
-        known = {k: v for k, v in fields.items() if k in WRITABLE}
-        record = {**CUSTOMER, **known, "id": 0, "date_created": today, "date_modified": today}
-        _unique(call, record)
-        key = record["id"] = call.store.customers.new_id()
-        record["form_fields"] = _form_fields(fields, key)
-        record["addresses"] = [new_address(call, a, key) for a in fields.get("addresses", [])]
-        record["attributes"] = [
-            new_attribute(call, a["attribute_id"], a["attribute_value"], key)
-            for a in fields.get("attributes", [])
-        ]
-        made.append(call.store.customers.put(key, record))
+    """POST /v3/customers: all of them or none."""
+    made = [_new(call, n, fields) for n, fields in enumerate(call.items())]
+    for n, record in enumerate(made):
+        _unique(call, record, made[:n])
     for record in made:
+        call.store.customers.put(record["id"], record)
         call.world.emit("store/customer/created", "customer", record["id"])
     return one([shown(record, frozenset(PARTS)) for record in made])
+
+
+def _new(call: Call, number: int, fields: Record) -> Record:
+    missing = {f"{number}.{name}": f"{name} is required" for name in NEEDED if not fields.get(name)}
+    if missing:
+        raise Problem(422, "Create customers failed.", missing)
+    key, today = call.store.customers.new_id(), call.world.today()
+    given = fields.get("attributes", [])
+    return {
+        **CUSTOMER,
+        **{k: v for k, v in fields.items() if k in WRITABLE},
+        "id": key,
+        "date_created": today,
+        "date_modified": today,
+        "form_fields": _form_fields(fields, key),
+        "addresses": [new_address(call, a, key) for a in fields.get("addresses", [])],
+        "attributes": [new_attribute(call, a["attribute_id"], a["attribute_value"], key) for a in given],
+    }
 
 
 def update(call: Call) -> Answer:
@@ -127,12 +134,14 @@ def delete(call: Call) -> Answer:
     return Answer(204)
 
 
-def _unique(call: Call, record: Record) -> None:
+def _unique(call: Call, record: Record, batch: Sequence[Record] = ()) -> None:
     """E-mails are unique per channel; `channel_ids: null` is every channel."""
-    same = Condition("email", "in", frozenset({record["email"].lower()}))
-    for key in call.store.customers.select([same]):
-        mine, theirs = record["channel_ids"], call.store.customers[key]["channel_ids"]
-        if key != record["id"] and (mine is None or theirs is None or set(mine) & set(theirs)):
+    email, mine = record["email"].lower(), record["channel_ids"]
+    same = Condition("email", "in", frozenset({email}))
+    others = [call.store.customers[key] for key in call.store.customers.select([same])]
+    for other in [*others, *(o for o in batch if o["email"].lower() == email)]:
+        theirs = other["channel_ids"]
+        if other["id"] != record["id"] and (mine is None or theirs is None or set(mine) & set(theirs)):
             raise Problem(422, "Set customers failed.", {".email": f"email {record['email']} already in use"})
 
 

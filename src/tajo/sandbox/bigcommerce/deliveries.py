@@ -204,7 +204,8 @@ class Deliveries:
             "webhook-signature": signature(self._secret, key, now, body),
             **hook.headers,
         }
-        self._client = self._client or httpx.AsyncClient(transport=self._transport, timeout=TIMEOUT)
+        patience = httpx.Timeout(TIMEOUT, pool=None)  # a queue of ours is not the receiver's fault
+        self._client = self._client or httpx.AsyncClient(transport=self._transport, timeout=patience)
         try:
             answer = await self._client.post(hook.destination, content=body, headers=headers)
             success = answer.is_success

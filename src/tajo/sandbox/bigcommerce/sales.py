@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FIRST_ORDER: Final = 100
 PER_REFUND: Final = 14  # one order in fourteen has a refund
 COUPONS: Final = (("WELCOME10", 1), ("SUMMER-5", 2), ("Vip2026", 0), ("ÜBER20", 1))  # code, V2 coupon type
+REFUND_LAG: Final = 6 * DAY
 EURO: Final = 92  # per 100 dollars
 METHODS: Final = ("Credit Card", "PayPal", "Bank Deposit", "Cash on Delivery", "Klarna")
 # status id by dice: mostly completed, and some of everything; refunds decide 4 and 14
@@ -41,11 +42,20 @@ class Sale(NamedTuple):
     channel_id: int
 
 
-def sale(shop: GeneratedStore, index: int) -> Sale:
-    """The facts of an order. One in four is a guest's; customers buy only after they registered."""
+def buyer(shop: GeneratedStore, index: int) -> tuple[int, bool, int]:
+    """(the order's hash, guest?, person). One in four is a guest; customers buy after they registered."""
     h = shop.hash("order", index)
     guest = h & 3 == 0 or shop.customers == 0
-    person = (h >> 4) % (shop.guests if guest else max(1, shop.customers * (index + 1) // shop.orders))
+    return (
+        h,
+        guest,
+        (h >> 4) % (shop.guests if guest else max(1, shop.customers * (index + 1) // shop.orders)),
+    )
+
+
+def sale(shop: GeneratedStore, index: int) -> Sale:
+    """The facts of an order."""
+    h, guest, person = buyer(shop, index)
     refund = index // PER_REFUND
     if refund >= shop.refunds or shop.hash("refund", refund) % PER_REFUND != index % PER_REFUND:
         refund = -1
@@ -69,17 +79,15 @@ def _declined(refund: int) -> bool:
 def modified(shop: GeneratedStore, facts: Sale) -> int:
     """Epoch seconds of an order's last change: its refund, or its shipping some days after."""
     if facts.refund >= 0:
-        return min(shop.end, facts.created + 6 * DAY)
+        return min(shop.end, facts.created + REFUND_LAG)
     return min(shop.end, facts.created + (facts.h >> 9) % (4 * DAY))
 
 
-def email(shop: GeneratedStore, facts: Sale) -> str:
-    """The billing e-mail: the guest's, the account's, or (one in 40) another of the account's owner."""
-    if facts.guest:
-        return shop.guest_email(facts.person)
-    if facts.h >> 13 & 31 == 1:
-        return f"work.{facts.person}@shop.example.org"
-    return shop.email(facts.person)
+def email(shop: GeneratedStore, h: int, guest: bool, person: int) -> str:
+    """The billing e-mail: the guest's, the account's, or (one in 32) another of the account's owner."""
+    if guest:
+        return shop.guest_email(person)
+    return f"work.{person}@shop.example.org" if h >> 13 & 31 == 1 else shop.email(person)
 
 
 def order(shop: GeneratedStore, index: int) -> Record:
@@ -148,7 +156,7 @@ def order(shop: GeneratedStore, index: int) -> Record:
         "external_source": "M-MIG" if migrated else None,
         "external_id": f"OLD-{key}" if migrated else None,
         "customer_locale": who[2].locale,
-        "billing_address": people.billing(who, h >> 5, email(shop, facts), number),
+        "billing_address": people.billing(who, h >> 5, email(shop, h, facts.guest, facts.person), number),
         "line_items": lines,
         "order_coupons": [_coupon(key, coupon, off)] if coupon else [],
     }
@@ -276,10 +284,14 @@ def refunded_order(shop: GeneratedStore, index: int) -> int:
     return FIRST_ORDER + index * PER_REFUND + shop.hash("refund", index) % PER_REFUND
 
 
+def refund_created(shop: GeneratedStore, index: int) -> int:
+    """Epoch seconds of a refund: six days after its order. Rises with the index."""
+    return min(shop.end, shop.moment(refunded_order(shop, index) - FIRST_ORDER, shop.orders) + REFUND_LAG)
+
+
 def refund(shop: GeneratedStore, index: int) -> Record:
     """Refund number `index`: of all, of one unit of the first line, or of an amount; one in ten declined."""
     where = refunded_order(shop, index) - FIRST_ORDER
-    facts = sale(shop, where)
     record = order(shop, where)
     total, tax = float(record["total_inc_tax"]), float(record["total_tax"])
     first = record["line_items"][0]
@@ -302,7 +314,7 @@ def refund(shop: GeneratedStore, index: int) -> Record:
         **REFUND,
         "id": index + 1,
         "order_id": record["id"],
-        "created": zulu(min(shop.end, facts.created + 6 * DAY)),
+        "created": zulu(refund_created(shop, index)),
         "reason": ("", "Wrong size.", "Arrived broken")[index % 3],
         "total_amount": total,
         "total_tax": tax,

@@ -16,6 +16,7 @@ import msgspec
 
 from .. import generate as generator  # the module: it imports this package's word lists in turn
 from . import catalog, categories, dates, orders, refunds, sales
+from .descriptions import CHANNEL, GROUP, INFO, coupon, currency
 from .shapes import (
     ADDRESS,
     BILLING,
@@ -57,113 +58,6 @@ READS: Final[dict[str, Mapping[str, Callable[[Record], Any]]]] = {
     "categories": categories.READS,
     "brands": categories.READS,
 }
-INFO: Final[Record] = {
-    "id": "sandbox1",
-    "account_uuid": "00000000-0000-4000-8000-000000000000",
-    "domain": "shop.example.com",
-    "secure_url": "https://shop.example.com",
-    "control_panel_base_url": "https://store-sandbox1.mybigcommerce.com",
-    "status": "live",
-    "name": "Sandbox",
-    "first_name": "Jane",
-    "last_name": "Doe",
-    "address": "1 High Street",
-    "country": "United States",
-    "country_code": "US",
-    "infrastructure_region": "us-central1",
-    "phone": "",
-    "admin_email": "owner@example.com",
-    "order_email": "orders@example.com",
-    "favicon_url": "",
-    "timezone": {
-        "name": "America/Chicago",
-        "raw_offset": -21600,
-        "dst_offset": -18000,
-        "dst_correction": True,
-        "date_format": {"display": "M jS Y", "export": "M jS Y", "extended_display": "M jS Y @ g:i A"},
-    },
-    "language": "en",
-    "currency": "USD",
-    "currency_symbol": "$",
-    "decimal_separator": ".",
-    "thousands_separator": ",",
-    "decimal_places": 2,
-    "currency_symbol_location": "left",
-    "weight_units": "KGS",
-    "dimension_units": "Centimeters",
-    "dimension_decimal_places": 2,
-    "dimension_decimal_token": ".",
-    "dimension_thousands_token": ",",
-    "plan_name": "Standard",
-    "plan_level": "Standard",
-    "plan_is_trial": False,
-    "industry": "Home",
-    "logo": [],
-    "is_price_entered_with_tax": False,
-    "store_id": 1025646,
-    "default_channel_id": 1,
-    "default_site_id": 1000,
-    "active_comparison_modules": [],
-    "features": {
-        "stencil_enabled": True,
-        "sitewidehttps_enabled": True,
-        "facebook_catalog_id": "",
-        "checkout_type": "optimized",
-        "wishlists_enabled": False,
-        "graphql_storefront_api_enabled": True,
-        "shopper_consent_tracking_enabled": True,
-        "multi_storefront_enabled": True,
-        "storefront_limits": {"active": 3, "total_including_inactive": 15},
-    },
-}
-CHANNEL: Final[Record] = {
-    "id": 1,
-    "external_id": "",
-    "is_listable_from_ui": True,
-    "is_enabled": True,
-    "is_visible": True,
-    "status": "active",
-    "name": "Shop",
-    "type": "storefront",
-    "platform": "bigcommerce",
-    "date_created": "2020-01-01T00:00:00Z",
-    "date_modified": "2020-01-01T00:00:00Z",
-    "icon_url": "",
-    "site_url": "",
-}
-GROUP: Final[Record] = {
-    "id": 0,
-    "name": "",
-    "is_default": False,
-    "category_access": {"type": "all"},
-    "discount_rules": [],
-    "date_created": "2020-01-01 00:00:00",
-    "date_modified": "2020-01-01 00:00:00",
-    "is_group_for_guests": False,
-}
-COUPON_TYPES: Final = ("per_item_discount", "percentage_discount", "per_total_discount")
-
-
-def _currency(key: int, code: str, rate: str) -> Record:
-    return {
-        "id": key,
-        "is_default": key == 1,
-        "last_updated": "Thu, 01 Jan 2026 00:00:00 +0000",
-        "country_iso2": "US" if code == "USD" else "",
-        "default_for_country_codes": [],
-        "currency_code": code,
-        "currency_exchange_rate": rate,
-        "auto_update": False,
-        "token_location": "left",
-        "token": {"USD": "$", "EUR": "€", "GBP": "£"}.get(code, code),
-        "decimal_token": ".",
-        "thousands_token": ",",
-        "decimal_places": 2,
-        "name": code,
-        "enabled": True,
-        "is_transactional": True,
-        "use_default_name": False,
-    }
 
 
 def _store(info: Record, bases: Mapping[str, Base], **more: Any) -> Store:
@@ -184,6 +78,10 @@ def generate(*, customers: int = 200, orders: int = 400, products: int = 60, see
     def facts(read: Callable[[sales.Sale], Any]) -> Callable[[int], Any]:
         return lambda key: read(sales.sale(shop, key - sales.FIRST_ORDER))
 
+    def customer_id(index: int) -> int:
+        _, guest, person = sales.buyer(shop, index)
+        return 0 if guest else person + 1
+
     def listed(rows: list[Record], name: str) -> Base:
         by_id = {row[name]: row for row in rows}
         return Computed(sorted(by_id), by_id.__getitem__)
@@ -199,27 +97,41 @@ def generate(*, customers: int = 200, orders: int = 400, products: int = 60, see
                 "date_modified": of(shop.customer_modified),
                 "addresses_count": of(shop.address_count),
                 "attributes_count": of(shop.attribute_count),
+                "form_fields_count": of(lambda i: len(shop.form_fields(i))),
             },
+            {"date_created": ("date_created", 0)},
         ),
         "subscribers": Computed(
-            range(1, shop.subscribers + 1), of(shop.subscriber), {"date_created": of(shop.subscriber_created)}
+            range(1, shop.subscribers + 1),
+            of(shop.subscriber),
+            {
+                "email": of(lambda i: shop.subscribed(i)[0].lower()),
+                "date_created": of(shop.subscriber_created),
+                "date_modified": of(shop.subscriber_modified),
+            },
+            {"date_created": ("date_created", 0), "date_modified": ("date_created", 90 * dates.DAY)},
         ),
         "orders": Computed(
             range(sales.FIRST_ORDER, sales.FIRST_ORDER + orders),
             of(shop.order, sales.FIRST_ORDER),
             {
-                "customer_id": facts(lambda s: 0 if s.guest else s.person + 1),
-                "email": facts(lambda s: sales.email(shop, s).lower()),
+                "customer_id": of(customer_id, sales.FIRST_ORDER),
+                "email": of(lambda i: sales.email(shop, *sales.buyer(shop, i)).lower(), sales.FIRST_ORDER),
                 "date_created": facts(lambda s: s.created),
                 "date_modified": facts(lambda s: sales.modified(shop, s)),
                 "status_id": facts(lambda s: s.status_id),
                 "channel_id": facts(lambda s: s.channel_id),
             },
+            {"date_created": ("date_created", 0), "date_modified": ("date_created", sales.REFUND_LAG)},
         ),
         "refunds": Computed(
             range(1, shop.refunds + 1),
             of(shop.refund),
-            {"order_id": of(lambda i: sales.refunded_order(shop, i))},
+            {
+                "order_id": of(lambda i: sales.refunded_order(shop, i)),
+                "created": of(lambda i: sales.refund_created(shop, i)),
+            },
+            {"created": ("created", 0)},
         ),
         "products": Computed(range(first, first + products), of(shop.product, first)),
         "categories": listed(shop.categories(), "category_id"),
@@ -243,30 +155,10 @@ def generate(*, customers: int = 200, orders: int = 400, products: int = 60, see
             }
             for n, (name, kind) in enumerate(generator.ATTRIBUTES, start=1)
         ],
-        coupons=[_coupon(n, code, kind) for n, (code, kind) in enumerate(sales.COUPONS, start=1)],
-        currencies=[_currency(1, "USD", "1.0000000000"), _currency(2, "EUR", f"0.{sales.EURO}00000000")],
+        coupons=[coupon(n, code, kind) for n, (code, kind) in enumerate(sales.COUPONS, start=1)],
+        currencies=[currency(1, "USD", "1.0000000000"), currency(2, "EUR", f"0.{sales.EURO}00000000")],
         address_owner=lambda key: key // 100,
     )
-
-
-def _coupon(key: int, code: str, kind: int) -> Record:
-    return {
-        "id": key,
-        "name": code,
-        "code": code,
-        "type": COUPON_TYPES[kind],
-        "amount": "10.0000",
-        "min_purchase": "0.0000",
-        "expires": "",
-        "enabled": True,
-        "applies_to": {"entity": "categories", "ids": [0]},
-        "num_uses": 0,
-        "max_uses": 0,
-        "max_uses_per_customer": 0,
-        "restricted_to": {},
-        "shipping_methods": None,
-        "date_created": "Thu, 01 Jan 2026 00:00:00 +0000",
-    }
 
 
 # -- loaded
@@ -292,7 +184,7 @@ def load(folder: Path) -> Store:
         channels=[{**CHANNEL, **channel} for channel in description["channels"]],
         groups=[{**GROUP, **group} for group in description.get("customer_groups", [])],
         attributes=description.get("attributes", []),
-        currencies=[_currency(1, info["currency"], "1.0000000000")],
+        currencies=[currency(1, info["currency"], "1.0000000000")],
         address_owner=lambda key: owners.get(key, 0),
     )
 

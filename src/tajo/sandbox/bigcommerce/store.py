@@ -36,6 +36,10 @@ class Base(Protocol):
     def column(self, name: str) -> Callable[[int], Any] | None:
         """The value of one field by id, without building the record; None when there is no quicker way."""
 
+    @property
+    def lags(self) -> Mapping[str, tuple[str, int]]:
+        """Fields that stay close to one that rises with the id: its name, and how far they may exceed it."""
+
 
 @dataclass(frozen=True)
 class Computed:
@@ -44,6 +48,7 @@ class Computed:
     ids: Sequence[int]
     record: Callable[[int], Record]
     columns: Mapping[str, Callable[[int], Any]] = field(default_factory=dict)
+    lags: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
     def column(self, name: str) -> Callable[[int], Any] | None:
         """The computed column, if there is one."""
@@ -74,6 +79,7 @@ TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "any": lambda found, wanted: not wanted.isdisjoint(found),
     "all": lambda found, wanted: wanted.issubset(found),
 }
+FEW = 100_000  # ids that are looked at one by one rather than indexed
 RANGES = frozenset({"min", "max", "greater", "less"})
 
 
@@ -276,9 +282,24 @@ class Collection:
             return self.base.ids, []
         name = next((c.field for c in ranges if c.field != "id"), "id")
         same = [c for c in ranges if c.field == name]
+        near = self._near(name, same)
+        if near is not None:
+            return near, []
         keys, ids = (self.base.ids, self.base.ids) if name == "id" else self._order(name)
         low, high = _bounds(same, keys)
         return ids[low:high], same
+
+    def _near(self, name: str, conditions: Sequence[Condition]) -> Sequence[int] | None:
+        """The few ids whose rising field allows the conditions; None when that is no help."""
+        rising, lag = self.base.lags.get(name, ("", 0))
+        read = self.base.column(rising)
+        if read is None:
+            return None
+        low = max((c.value for c in conditions if c.test in {"min", "greater"}), default=0)
+        high = min((c.value for c in conditions if c.test in {"max", "less"}), default=1 << 62)
+        ids = self.base.ids
+        start, end = bisect_left(ids, low - lag, key=read), bisect_right(ids, high, key=read)
+        return ids[start:end] if end - start < FEW else None
 
     def _position(self, key: int) -> int:
         """Where the base has this id; -1 when it does not."""

@@ -20,6 +20,17 @@ class Connection(Struct, frozen=True):
     rules: str
 
 
+class Outlook(Struct, frozen=True):
+    """What a sync must read. `mode`: `full` (then with the reason `why`) or `incremental`.
+
+    `since`: from when each resource must be read; those that are missing are read whole.
+    """
+
+    mode: str
+    since: dict[str, float]
+    why: str = ""
+
+
 class Position(Struct, frozen=True):
     """Where a sweep stands. `since` None: everything is read. `started_at`: when it began."""
 
@@ -48,6 +59,23 @@ async def connection(tx: Tx, connector: str, now: float) -> Connection:
     c = connectors.c
     row = (await tx.execute(select(c.live_since, c.rules).where(c.connector == connector))).one()
     return Connection(row.live_since, row.rules)
+
+
+async def outlook(tx: Tx, connector: str, *, full: bool, scope: str, rules: str) -> Outlook:
+    """Decide what must be read: everything, or what changed since the last sweep of each resource."""
+    since = await swept_since(tx, connector)
+    c = connectors.c
+    written = await tx.scalar(select(c.rules).where(c.connector == connector))
+    if full:
+        why = "as asked"
+    elif await was_cut_off(tx, connector, mode="full", scope=scope, rules=rules):
+        why = "to go on with a sync that was cut off"
+    elif since and written != rules:
+        # Other rules make other payloads: which ones changed, only a look at everything can tell.
+        why = "because the mapping, the lists or the consent rule changed"
+    else:
+        return Outlook("incremental", since)
+    return Outlook("full", {}, why)
 
 
 async def written_by(tx: Tx, connector: str, rules: str) -> None:
