@@ -60,10 +60,13 @@ class ContactsOutbox:
             crew.start(self._send_singles)
 
     async def put(self, write: Write) -> None:
-        """Take a write; waits while 16 MB are held, or an older write of the same person."""
+        """Take a write; waits while 16 MB are held, or an older write of the same person is under way.
+
+        An older one that has not gone yet is replaced.
+        """
         crew = self._crew
         if crew.holds(write):
-            self._close_lane_of(write.email)
+            crew.answer(Outcome(write=old, verdict=Verdict.REPLACED) for old in self._taken_out(write.email))
             await crew.until(lambda: not crew.holds(write))
         while not self._fits(write):
             if self._idle():
@@ -94,11 +97,15 @@ class ContactsOutbox:
         """There is something to import, but no import is under way."""
         return bool(self._lanes) and not self._imports and not self._importing
 
-    def _close_lane_of(self, email: str) -> None:
+    def _taken_out(self, email: str) -> list[Write]:
+        """The write of a person that still lies in a lane, taken out of it."""
         for lane, rows in self._lanes.items():
-            if any(row.email == email for row in rows):
-                self._close(lane)
-                return
+            for row in rows:
+                if row.email == email:
+                    rows.remove(row)
+                    self._sizes[lane] -= len(row.body) + 1
+                    return [row]
+        return []
 
     def _close(self, lane: Lane) -> None:
         """Let what a lane holds go."""

@@ -30,11 +30,11 @@ def census(contacts: int) -> Calls:
 
 
 def tell(records: Mapping[Resource, int], besides: Calls, limits: AccountLimits) -> dict[Resource, Calls]:
-    """To tell so many records of each resource, in the way that lets them, and the calls besides, pass soonest.
+    """To tell so many records of each resource, in the way that passes soonest beside some other calls.
 
     Of resources that are only remembered (refunds, subscribers) nothing is told.
     """
-    calls = {
+    calls: dict[Resource, Calls] = {
         resource: _calls(resource, count)
         for resource, count in records.items()
         if resource is not Resource.PRODUCTS

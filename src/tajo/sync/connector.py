@@ -241,7 +241,7 @@ class Connector:
             if sweep:
                 await self._read(resource, delivery, outbox)
                 self._everybody_ahead, self._met_everybody = False, True
-            if self._met_everybody:
+            if sweep and self._sweeping[resource].since is None:
                 await self._adopt_orphans()
             await self._drain(self._policy.resources, through=(delivery, outbox))
             await self._write_guests(delivery, outbox)
@@ -266,10 +266,14 @@ class Connector:
         async with self._ledger.begin() as tx:
             await runs.end_sweep(tx, self.name, resource, started_at - self._policy.overlap)
 
-    async def _deliver(self, delivery: Delivery, outbox: Outbox, batch: Batch) -> None:
+    async def _deliver(
+        self, delivery: Delivery, outbox: Outbox, batch: Batch, *, again: bool = False
+    ) -> None:
         """One batch, whoever asked for it."""
         weighing = partial(WEIGH[batch.resource], desk=self._desk(), batch=batch)
-        await delivery.take(batch.resource, outbox, weighing, read_at=batch.read_at, cursor=batch.cursor)
+        await delivery.take(
+            batch.resource, outbox, weighing, read_at=batch.read_at, cursor=batch.cursor, again=again
+        )
 
     def _desk(self) -> Desk:
         return Desk(
@@ -313,6 +317,8 @@ class Connector:
             met |= set(keys)
             if not await self._patiently("queue", self._look_at(keys, through)):
                 return
+            if through is not None and len(keys) == _DRAIN_AT_ONCE:
+                await through[1].flush()  # or the next look at the queue would find the same keys
 
     async def _look_at(self, keys: Sequence[Key], through: tuple[Delivery, Outbox] | None) -> None:
         wanted: dict[Resource, list[Key]] = {}
@@ -320,12 +326,13 @@ class Connector:
             wanted.setdefault(LOOK_AT.get(key.resource, key.resource), []).append(key)
         for resource in sorted(wanted, key=list(Resource).index):
             batch = await self._source.fetch(resource, sorted({key.id for key in wanted[resource]}))
+            swept = self._sweeping.get(resource)
+            again = swept is not None and swept.since is None
             if resource == Resource.CUSTOMERS and through is not None:
-                await self._deliver(*through, batch)
-                await through[1].flush()
+                await self._deliver(*through, batch, again=again)
             else:
                 async with self._delivery(resource) as (delivery, outbox):
-                    await self._deliver(delivery, outbox, batch)
+                    await self._deliver(delivery, outbox, batch, again=again)
             aliases = [key for key in wanted[resource] if key.resource != resource]
             async with self._ledger.begin() as tx:
                 await queue.looked_at(tx, self.name, aliases, batch.read_at)

@@ -60,7 +60,7 @@ class Delivery:
         self._cursor = cursor
         self._kept = kept
         self._pages: deque[Page] = deque()
-        self._pending: dict[Key, tuple[Ticket, Page]] = {}
+        self._pending: dict[int, tuple[Ticket, Page]] = {}  # by the identity of the write
         self._open: dict[Key, int] = {}
 
     async def take(
@@ -71,38 +71,41 @@ class Delivery:
         *,
         read_at: float,
         cursor: str = "",
+        again: bool = False,
     ) -> Weighed:
-        """Weigh a batch, note what is settled already, and put the rest into the outbox."""
+        """Weigh a batch, note what is settled already, and put the rest into the outbox.
+
+        `again`: the sweep has counted these already; only what comes of them is new.
+        """
         page = Page(cursor, 0)
         async with self._ledger.begin() as tx:
             weighed = await weigh(tx)
-            await queue.looked_at(tx, self._connector, weighed.settled, read_at)
+            seen = [*weighed.settled, *(key for key, _ in weighed.parked)]
+            await queue.looked_at(tx, self._connector, seen, read_at)
             await queue.unpark(tx, self._connector, await self._stale_parkings(tx, weighed))
             await self._park(tx, [(key, reason, None) for key, reason in weighed.parked], read_at)
-            again = [key for key in weighed.again if key.resource in self._kept]
-            await queue.enqueue(tx, self._connector, again, now=read_at)
+            stale = [key for key in weighed.again if key.resource in self._kept]
+            await queue.enqueue(tx, self._connector, stale, now=read_at)
             page.open = len(weighed.tickets)
             self._pages.append(page)
             await self._advance(tx)
         tally = self._account.tally(resource)
-        tally.seen += weighed.seen
-        tally.unchanged += weighed.unchanged
-        tally.skipped += weighed.skipped
-        tally.parked += weighed.still_parked + len(weighed.parked)
+        if not again:
+            tally.seen += weighed.seen
+            tally.unchanged += weighed.unchanged
+            tally.skipped += weighed.skipped
+            tally.parked += weighed.still_parked + len(weighed.parked)
         self._account.notes.update(weighed.notes)
         for ticket in weighed.tickets:
             self._open[ticket.about] = self._open.get(ticket.about, 0) + 1
         for ticket in weighed.tickets:
-            key = ticket.write.key
-            if key in self._pending:  # met again while on its way: the newer one must go last
-                await outbox.flush()
-            self._pending[key] = (ticket, page)
+            self._pending[id(ticket.write)] = (ticket, page)
             await outbox.put(ticket.write)
         return weighed
 
     async def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Remember what was delivered, park what was refused, queue what must be tried again."""
-        tickets = [(self._pending[outcome.write.key], outcome) for outcome in outcomes]
+        tickets = [(self._pending[id(outcome.write)], outcome) for outcome in outcomes]
         done = [(ticket, o) for (ticket, _), o in tickets if o.verdict == Verdict.DELIVERED]
         refused = [(ticket, o) for (ticket, _), o in tickets if o.verdict == Verdict.REFUSED]
         retry = [(ticket, o) for (ticket, _), o in tickets if o.verdict == Verdict.RETRY]
@@ -117,15 +120,15 @@ class Delivery:
             await people.drop_guests(tx, self._connector, waiting)
             await self._looked_at(tx, [t for t, _ in done + refused])
             for ticket, outcome in retry:
-                again = [] if ticket.about.resource in _WAITING else [ticket.about]
+                later = [] if ticket.about.resource in _WAITING else [ticket.about]
                 await queue.enqueue(
-                    tx, self._connector, again, now=self._now(), at=self._now() + outcome.seconds
+                    tx, self._connector, later, now=self._now(), at=self._now() + outcome.seconds
                 )
             for (_, page), _ in tickets:
                 page.open -= 1
             await self._advance(tx)
         for (ticket, _), outcome in tickets:
-            del self._pending[ticket.write.key]
+            del self._pending[id(ticket.write)]
             self._count(ticket, outcome)
 
     def _count(self, ticket: Ticket, outcome: Outcome) -> None:
@@ -140,7 +143,7 @@ class Delivery:
             tally.parked += 1
         elif outcome.verdict == Verdict.RETRY:
             tally.failed += 1
-        elif last:
+        elif last and outcome.verdict == Verdict.DELIVERED:
             tally.written += 1
         if outcome.left_out:
             self._account.notes[f"{outcome.left_out} left out: Brevo refused it"] += 1

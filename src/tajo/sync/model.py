@@ -311,11 +311,12 @@ class Write(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(StrEnum):
-    """How the destination answered a write."""
+    """How the destination answered a write; `REPLACED`: a newer one took its place before it was sent."""
 
     DELIVERED = "delivered"
     REFUSED = "refused"
     RETRY = "retry"
+    REPLACED = "replaced"
 
 
 class Outcome(Struct, frozen=True, kw_only=True):

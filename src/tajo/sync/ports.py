@@ -64,7 +64,7 @@ class Outbox(Protocol):
     """Takes writes of one resource, sends them in the largest batches that the limits reward."""
 
     async def put(self, write: Write) -> None:
-        """Take a write; waits while the outbox is full."""
+        """Take a write; waits while the outbox is full. It never overtakes an older one of the same thing."""
         ...
 
     async def flush(self) -> None:

@@ -301,7 +301,6 @@ async def customers(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
         for c in fresh
         if not _plausible(c.email)
     ]
-    fresh = [c for c in fresh if _plausible(c.email)]
     persons = {c.id: desk.secret.person(c.email) for c in fresh}
     rows = [
         {
@@ -314,6 +313,7 @@ async def customers(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
         for c in fresh
     ]
     before = await people.remember_customers(tx, desk.connector, rows)
+    fresh = [c for c in fresh if _plausible(c.email)]
     left = {before[id_]: id_ for id_, person in persons.items() if before.get(id_, person) != person}
     facts = await people.facts(tx, desk.connector, {*persons.values(), *left})
     # An account that is new to us takes its orders from those to whom they were billed.

@@ -1,0 +1,1 @@
+"""What Tajo claims about calls, time and memory, measured against the limits' own floor."""
