@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK := pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo test lint bench docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,9 @@ lint: .venv/.dev ## Style, format and types
 
 bench: .venv/.dev ## Calls, time and memory against the limits' floor
 	@$(BIN)/python -m benchmarks
+
+docs: .venv/.dev ## Write the reference of the commands into docs/cli.md
+	@$(BIN)/python -m tests.test_docs_cli
 
 lock: .venv/.dev ## Compile the lock files from pyproject.toml anew
 	@$(INSTALL) uv

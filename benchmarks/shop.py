@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from typing import Any
 
 import httpx
 
-PAGE, IMPORT_BYTES, ORDER_BATCH, BATCH = 250, 8_000_000, 1000, 100
+PAGE, ORDER_BATCH, BATCH = 250, 1000, 100
 
 #: The lists that are read page by page, by their route in the simulator.
 LISTS = {
@@ -135,8 +134,3 @@ def least_reads(rows: dict[str, int], calls: Counter[str]) -> int:
         "GET /v3/customers/attribute-values",
     }
     return listed + SETTING + sum(calls[route] for route in apart)
-
-
-def own_peak() -> float:
-    """MiB of the largest child so far."""
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024

@@ -49,10 +49,11 @@ def environment(shop: dict[str, Any], brevo: dict[str, Any], database_url: str) 
     }
 
 
-def control(env: dict[str, str], side: str, path: str) -> httpx.Response:
-    """Ask a simulator's control surface, e.g. `control(env, "brevo", "contacts")`."""
-    url = httpx.URL(env[f"TAJO_{side.upper()}_API_URL"])
-    return httpx.get(url.copy_with(path=f"/_sandbox/{path}"), timeout=60).raise_for_status()
+def control(env: dict[str, str], side: str, path: str, body: Any = None) -> httpx.Response:
+    """Ask a simulator's control surface, e.g. `control(env, "brevo", "contacts")`; a `body` is posted."""
+    url = httpx.URL(env[f"TAJO_{side.upper()}_API_URL"]).copy_with(raw_path=f"/_sandbox/{path}".encode())
+    method = "GET" if body is None else "POST"
+    return httpx.request(method, url, json=body, timeout=60).raise_for_status()
 
 
 def holdings(env: dict[str, str]) -> dict[str, list[str]]:

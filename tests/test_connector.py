@@ -10,8 +10,9 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from tajo.errors import Mend
 from tajo.sync.account import Account
-from tajo.sync.connector import Connector
+from tajo.sync.connector import PARTS, Connector
 from tajo.sync.ledger import queue
 from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import Ledger, open_ledger
@@ -32,12 +33,15 @@ class Shop:
     platform: MemoryPlatform
     ledger: Ledger
     clock: Ticking
+    url: str
 
-    async def sync(self, *, full: bool = False, rules: str = "r1") -> Account:
+    async def sync(
+        self, *, full: bool = False, rules: str = "r1", resources: frozenset[Resource] | None = None
+    ) -> Account:
         policy = Policy(resources=ALL, counted=COUNTED, rules=rules, overlap=0.0)
         connector = Connector("shop", self.store, self.platform, self.ledger, policy, self.clock)
         await connector.open()
-        return await connector.sync(full=full)
+        return await connector.sync(full=full, resources=resources)
 
     async def replay(self, *keys: Key) -> Account:
         policy = Policy(resources=ALL, counted=COUNTED, rules="r1")
@@ -56,7 +60,7 @@ class Shop:
 async def shop(database_url: str) -> AsyncIterator[Shop]:
     clock = Ticking()
     ledger = await open_ledger(database_url, Secret(b"s" * 32))
-    yield Shop(MemoryStore(now=clock), MemoryPlatform(), ledger, clock)
+    yield Shop(MemoryStore(now=clock), MemoryPlatform(), ledger, clock, database_url)
     await ledger.close()
 
 
@@ -306,3 +310,64 @@ async def test_a_contact_that_vanished_from_brevo_is_written_again_by_a_full_syn
     shop.told()
     await shop.sync(full=True)
     assert shop.told() == ["customers/1"]
+
+
+async def test_an_edited_or_archived_order_changes_its_buyer(shop: Shop) -> None:
+    shop.store.put(R.CUSTOMERS, customer(1, "a@example.com"))
+    shop.store.put(R.ORDERS, *(order(n, "a@example.com", "10", customer_id=1) for n in (1, 2)))
+    await shop.sync()
+    now = shop.clock.moment
+    shop.store.put(
+        R.ORDERS,
+        order(1, "a@example.com", "25", customer_id=1, modified=now),
+        order(2, "a@example.com", "10", customer_id=1, modified=now, archived=True),
+    )
+    await shop.sync()
+    contact = shop.platform.contacts["a@example.com"]
+    assert (contact["orders"], contact["spent"]) == (1, "25.00")
+
+
+async def test_customers_alone_bring_the_orders_without_which_they_would_be_wrong(shop: Shop) -> None:
+    shop.store.put(R.CUSTOMERS, customer(1, "a@example.com"))
+    shop.store.put(R.ORDERS, order(1, "a@example.com", "10", customer_id=1))
+    shop.store.put(R.PRODUCTS, Product(id=1, name="P", price=Decimal(1)))
+    account = await shop.sync(resources=PARTS["customers"])
+    assert shop.platform.contacts["a@example.com"]["spent"] == "10.00"
+    assert R.PRODUCTS not in account.resources
+
+
+async def test_what_was_read_earlier_never_overwrites_what_was_read_later(shop: Shop) -> None:
+    """A page in flight while the same records are read anew: the older reading comes to nothing."""
+    shop.store.put(R.CUSTOMERS, customer(1, "a@example.com"))
+    shop.store.put(R.ORDERS, order(1, "a@example.com", customer_id=1))
+    shop.store.put(R.CATEGORIES, Category(id=1, name="A"))
+    await shop.sync()
+    shop.told()
+    shop.store.put(R.CUSTOMERS, customer(1, "a@example.com", first_name="Stale"))
+    shop.store.put(R.ORDERS, order(1, "a@example.com", customer_id=1, status_id=5))
+    shop.store.put(R.CATEGORIES, Category(id=1, name="Stale"))
+    shop.clock.seconds -= 1_000_000
+    await shop.sync(full=True)
+    assert shop.told() == []
+
+
+async def test_two_at_once_are_refused(shop: Shop) -> None:
+    async with shop.ledger.alone("shop"):
+        other = await open_ledger(shop.url, Secret(b"s" * 32))
+        shop.ledger, mine = other, shop.ledger
+        with pytest.raises(Mend, match="another process is working"):
+            await shop.sync()
+        await other.close()
+        shop.ledger = mine
+    assert (await shop.sync()).clean
+
+
+async def test_replay_brings_a_parked_guest_and_a_parked_reader(shop: Shop) -> None:
+    shop.store.put(R.ORDERS, order(5, "guest@example.com"))
+    shop.store.put(R.SUBSCRIBERS, subscriber(3, "reader@example.com", granted=True))
+    shop.platform.answer = lambda write: "no" if write.person else ""
+    assert not (await shop.sync()).clean
+    shop.platform.answer = lambda _: ""
+    assert (await shop.sync(full=True)).tally(R.GUESTS).parked == 2
+    assert (await shop.replay(Key(R.GUESTS, 5), Key(R.SUBSCRIBERS, 3))).clean
+    assert sorted(shop.platform.contacts) == ["guest@example.com", "reader@example.com"]

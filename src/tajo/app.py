@@ -1,7 +1,6 @@
 """Everything that Tajo can do, one method a verb. Command line, SDK and HTTP are its faces.
 
-This is the only place that knows both vendors: it turns settings into a source, a destination and the
-connector between them. A second kind of store is one more line in `_source`.
+Here settings become a source, a destination and the connector between them.
 """
 
 from __future__ import annotations

@@ -98,31 +98,18 @@ async def _show_samples(console: Console, shop: Mapping[str, Any], brevo: Mappin
 
 
 def _samples(contacts: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Somebody who agreed and buys often, a guest, somebody who did not agree."""
-
-    def first(title: str, fits: Any) -> dict[str, dict[str, Any]]:
-        return {title: contact for contact in contacts if fits(contact)} and {
-            title: next(contact for contact in contacts if fits(contact))
-        }
-
-    return {
-        **first(
-            "A customer who agreed to the newsletter",
-            lambda c: (
-                not c["emailBlacklisted"]
-                and c["attributes"].get("ORDER_COUNT", 0) > 2
-                and "SIGNUP_DATE" in c["attributes"]
-            ),
-        ),
-        **first(
-            "A guest: in no customer list of BigCommerce, found in the orders",
-            lambda c: "SIGNUP_DATE" not in c["attributes"] and c["attributes"].get("ORDER_COUNT", 0) > 1,
-        ),
-        **first(
-            "A customer who did not agree: in Brevo, but blocklisted for e-mail",
-            lambda c: c["emailBlacklisted"] and "SIGNUP_DATE" in c["attributes"],
-        ),
-    }
+    """Somebody who agreed and buys often, a guest, somebody who did not agree; whom the store has."""
+    found: dict[str, dict[str, Any]] = {}
+    for contact in contacts:
+        attributes = contact["attributes"]
+        orders, account = attributes.get("ORDER_COUNT", 0), "SIGNUP_DATE" in attributes
+        if account and orders > 2 and not contact["emailBlacklisted"]:
+            found.setdefault("A customer who agreed to the newsletter", contact)
+        if not account and orders > 1:
+            found.setdefault("A guest: in no customer list of BigCommerce, found in the orders", contact)
+        if account and contact["emailBlacklisted"]:
+            found.setdefault("A customer who did not agree: in Brevo, but blocklisted for e-mail", contact)
+    return found
 
 
 async def _in_the_store(client: httpx.AsyncClient, shop: Mapping[str, Any], email: str) -> str:

@@ -90,10 +90,12 @@ class Api:
 
 
 @lru_cache(maxsize=64)
-def load(path: Path) -> Api:
-    """Read one official file."""
+def load(path: Path, *, extras: bool = True) -> Api:
+    """Read one official file. `extras` False: objects that let any further property pass no longer do."""
     text = path.read_text(encoding="utf-8")
     document = json.loads(text) if path.suffix == ".json" else yaml.load(text, Loader=_PlainLoader)  # noqa: S506
+    if not extras:
+        document = _without_extras(document)
     bases = [urlsplit(s.get("url", "")).path.rstrip("/") for s in document.get("servers", [])]
     bases = bases or [document.get("basePath", "").rstrip("/")]
     return Api(path.name, document, list(_operations(document, bases)))
@@ -110,15 +112,19 @@ def validate(
     *,
     nulls: bool = True,
     closed: bool = True,
+    closed_request: bool = False,
 ) -> list[str]:
-    """Everything in an exchange that the official file does not allow; bodies are parsed JSON or None."""
+    """Everything in an exchange that the official file does not allow; bodies are parsed JSON or None.
+
+    `closed_request`: a property of the request that the file does not know is a finding, too.
+    """
     operation = api.operation(method, path)
     if operation is None:
         return [f"path: {method.upper()} {path} is not in {api.name}"]
     findings = [f"query: {message}" for message in _check_query(api, operation, query)]
     body = _schema_of(api, operation.request)
     if request is not None and body is not None:
-        findings += [f"request: {m}" for m in _check(api, body, request, nulls=False, closed=False)]
+        findings += [f"request: {m}" for m in _check(api, body, request, nulls=False, closed=closed_request)]
     declared = operation.responses.get(str(status)) or operation.responses.get("default")
     if declared is None:
         undeclared = f"response: status {status} is not declared for {method.upper()} {operation.template}"
@@ -127,6 +133,15 @@ def validate(
     if schema is not None and response is not None:
         findings += [f"response: {m}" for m in _check(api, schema, response, nulls=nulls, closed=closed)]
     return findings
+
+
+def _without_extras(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_without_extras(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    lenient = "properties" in node and node.get("additionalProperties") is True
+    return {k: _without_extras(v) for k, v in node.items() if not (lenient and k == "additionalProperties")}
 
 
 def _operations(document: dict[str, Any], bases: list[str]) -> Iterator[Operation]:

@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
 from tests.served import ONLINE_RETAIL, both, holdings
 
 pytestmark = [

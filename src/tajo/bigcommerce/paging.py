@@ -81,8 +81,8 @@ class ByNumber(Struct, frozen=True):
 
     A deleted row moves all later ones forward, over the edge of the page we read next. So when the list
     has shrunk since the page before, we go back by as many pages as can have moved: rows may be met
-    twice, none is skipped. (A row added and another deleted between two calls hide each other; what a
-    sweep did not meet is looked at singly anyway.)
+    twice, none is skipped. (A row added and another deleted between two calls hide each other; the next
+    full sweep meets what was missed.)
     """
 
     def ask(self, cursor: str) -> Params:

@@ -131,6 +131,16 @@ async def every(
             return rows
 
 
+async def groups(api: Api, decode: Decode[T]) -> list[T | wire.Flaw]:
+    """The customer groups. They exist only on some plans: without them (204, 403, 404), nobody is in one."""
+    try:
+        return await every(api, "/v2/customer_groups", decode)
+    except Declined as no:
+        if no.status not in (403, 404):
+            raise
+        return []
+
+
 async def three_at_once(do: Callable[[T], Awaitable[R]], items: Sequence[T]) -> list[R]:
     """`do` for each item, in the order given. The first error passes, after its neighbours have ended."""
     done: list[R] = []
@@ -204,13 +214,16 @@ async def customers(desk: Desk, rows: Sequence[wire.Customer | wire.Flaw]) -> li
     """Customers with all of their addresses and attributes, of which a listing brings ten each."""
     known = [row for row in rows if isinstance(row, wire.Customer)]
     addresses = await cut_off(
-        desk, "/v3/customers/addresses", ADDRESSES, [c for c in known if _more(c.address_count, c.addresses)]
+        desk,
+        "/v3/customers/addresses",
+        ADDRESSES,
+        [c for c in known if cut_short(c.address_count, c.addresses)],
     )
     values = await cut_off(
         desk,
         "/v3/customers/attribute-values",
         ATTRIBUTE_VALUES,
-        [c for c in known if _more(c.attribute_count, c.attributes)],
+        [c for c in known if cut_short(c.attribute_count, c.attributes)],
     )
     names = await desk.attributes.of(
         value.attribute_id for value in chain(*(c.attributes or () for c in known), *values.values())
@@ -246,8 +259,8 @@ async def cut_off(
     return found
 
 
-def _more(count: int | None, came: list[Any] | None) -> bool:
-    """Were some cut off? Without a count, ten may be all or not."""
+def cut_short(count: int | None, came: list[Any] | None) -> bool:
+    """Were some of a customer's addresses or attributes cut off? Without a count, ten may be all or not."""
     had = len(came or ())
     return had == CUT if count is None else had < count
 
@@ -263,7 +276,7 @@ async def orders(desk: Desk, rows: Sequence[wire.Order | wire.Flaw]) -> list[Cha
     lines = {row.id: records.embedded_lines(row) for row in known}
     cut = [order for order, came in lines.items() if came is None]
     flaws: dict[int, wire.Flaw] = {}
-    asked = await three_at_once(lambda order: order_lines(desk.api, order), cut)
+    asked = await three_at_once(lambda order: order_lines(desk.api, order, LINES), cut)
     for order, rest in zip(cut, asked, strict=True):
         lines[order] = [line for line in rest if isinstance(line, wire.Line)]
         broken = [line.why for line in rest if isinstance(line, wire.Flaw)]
@@ -276,10 +289,10 @@ async def orders(desk: Desk, rows: Sequence[wire.Order | wire.Flaw]) -> list[Cha
     )
 
 
-async def order_lines(api: Api, order: int) -> list[wire.Line | wire.Flaw]:
+async def order_lines(api: Api, order: int, decode: Decode[T]) -> list[T | wire.Flaw]:
     """All lines of one order, 250 a call (orders.v2: /orders/{id}/products); none if it has just gone."""
     try:
-        return await every(api, f"/v2/orders/{order}/products", LINES, route="/v2/orders/{id}/products")
+        return await every(api, f"/v2/orders/{order}/products", decode, route="/v2/orders/{id}/products")
     except Declined as no:
         if no.status != 404:
             raise

@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 
 from tajo.bigcommerce import records, wire
-from tajo.bigcommerce.api import Api, Declined
-from tajo.bigcommerce.resources import LISTINGS, NAMED, Desk, Listing, every, read
-from tajo.errors import Later, Mend
+from tajo.bigcommerce.api import Api
+from tajo.bigcommerce.resources import LISTINGS, NAMED, Desk, Listing, every, groups, read
+from tajo.bigcommerce.walk import walk
+from tajo.errors import Mend
 from tajo.http import Clock
 from tajo.sync.model import Batch, Change, Key, Resource, Store
 
@@ -19,9 +20,6 @@ STORE = msgspec.json.Decoder(wire.Store, strict=False).decode
 COUNT = msgspec.json.Decoder(wire.OrderCount, strict=False).decode
 SITES = wire.pages_of(wire.Site)
 GROUPS = wire.lists_of(wire.Named)
-
-HEAVY = frozenset({500, 502, 504})  # how a page too heavy for the server is answered (facts, section 6)
-STALE = frozenset({400, 404, 409, 410, 422})  # how a cursor that has expired may be answered
 
 
 class BigCommerceSource:
@@ -33,10 +31,7 @@ class BigCommerceSource:
         self._opened: Desk | None = None
 
     async def open(self) -> Store:
-        """Store, channels, their sites and the customer groups, in four calls.
-
-        Groups exist only on some plans: without them (204, 403, 404), nobody is in one.
-        """
+        """Store, channels, their sites and the customer groups, in four calls."""
         self._opened = await self._open()
         return self._opened.store
 
@@ -45,8 +40,8 @@ class BigCommerceSource:
         desk, listing = await self._desk(), LISTINGS[resource]
         if since is None and not cursor:
             desk.forget()
-        walk = self._whole if listing.whole else self._stream
-        async for batch in walk(desk, resource, _filters(listing, since), cursor):
+        follow = self._whole if listing.whole else self._stream
+        async for batch in follow(desk, resource, _filters(listing, since), cursor):
             yield batch
 
     async def fetch(self, resource: Resource, ids: Sequence[int]) -> Batch:
@@ -106,62 +101,17 @@ class BigCommerceSource:
             )
         channels = await every(self._api, "/v3/channels", NAMED)
         sites = await every(self._api, "/v3/sites", SITES)
-        try:
-            groups = await every(self._api, "/v2/customer_groups", GROUPS)
-        except Declined as no:
-            if no.status not in (403, 404):
-                raise
-            groups = []
-        return Desk(self._api, records.store(row, _sound(channels), _sound(sites), _sound(groups)))
+        known = await groups(self._api, GROUPS)
+        return Desk(self._api, records.store(row, _sound(channels), _sound(sites), _sound(known)))
 
     async def _stream(
         self, desk: Desk, resource: Resource, filters: Mapping[str, str], cursor: str
     ) -> AsyncIterator[Batch]:
         """Page after page, each a batch."""
         listing = LISTINGS[resource]
-        limit, started_over = listing.size, False
-        while True:
-            read_at = self._clock.now()
-            try:
-                asked = listing.paging.ask(cursor)
-            except ValueError:  # not a cursor of ours
-                cursor = ""
-                asked = listing.paging.ask("")
-            try:
-                found, limit = await self._page(listing, {**filters, **asked}, limit)
-            except Declined as no:
-                if not cursor or started_over or no.status not in STALE:
-                    raise
-                cursor, started_over = "", True
-                continue
-            following = listing.paging.after(cursor, found, limit)
-            if following and following == cursor:
-                raise Mend(f"BigCommerce's list {listing.path} leads back to the same page")
-            # A key set counts only what is still to come, so the first page alone tells the total.
-            total = None if cursor else found.pagination.total
-            yield Batch(resource, await listing.read(desk, found.rows), read_at, following, total)
-            if not following:
-                return
-            cursor, limit = following, min(limit * 2, listing.size)
-
-    async def _page(
-        self, listing: Listing, asked: Mapping[str, Any], limit: int
-    ) -> tuple[wire.Page[Any], int]:
-        """A page of at most `limit` rows, halved while that is too heavy; and the limit that worked."""
-        params = {**listing.params, **asked}
-        while limit > listing.smallest:
-            try:
-                # asking for less is a better second try than asking for the same again
-                page = await read(
-                    self._api, listing.path, listing.decode, params | {"limit": limit}, final=HEAVY
-                )
-            except (Declined, Later) as no:
-                if isinstance(no, Declined) and no.status not in HEAVY:
-                    raise
-                limit = max(limit // 2, listing.smallest)
-            else:
-                return page, limit
-        return await read(self._api, listing.path, listing.decode, params | {"limit": limit}), limit
+        async for step in walk(self._api, listing, filters, cursor, self._clock):
+            changes = await listing.read(desk, step.rows)
+            yield Batch(resource, changes, step.read_at, step.cursor, step.total)
 
     async def _whole(
         self, desk: Desk, resource: Resource, filters: Mapping[str, str], cursor: str

@@ -439,11 +439,12 @@ def _each(single: msgspec.json.Decoder[T], parts: list[Raw]) -> list[T | Flaw]:
         try:
             rows.append(single.decode(part))
         except msgspec.ValidationError as error:
-            rows.append(Flaw(_identity(part), str(error)))
+            rows.append(Flaw(identity(part), str(error)))
     return rows
 
 
-def _identity(part: Raw) -> int:
+def identity(part: Raw) -> int:
+    """The id of a row; 0 where it cannot be read."""
     try:
         found = msgspec.json.decode(part, type=_Identity, strict=False)
     except msgspec.ValidationError:

@@ -155,7 +155,7 @@ class CommercePayloads:
         return writes
 
     def withdrawn_variants(self, product: Product, variants: Sequence[int]) -> list[Write]:
-        """The writes that tell that these variants are gone: Brevo deletes by `isDeleted` (no DELETE route)."""
+        """The writes that tell that these variants are gone (no DELETE route: `isDeleted`)."""
         parent = f"{self._prefix}{product.id}"
         return [
             _write(

@@ -152,7 +152,10 @@ def bulk(rows: Sequence[bytes], lane: Lane) -> bytes:
         "emptyContactsAttributes": False,
         "disableNotification": True,
     } | ({"emailBlacklist": True} if lane[1] else {})
-    return encode(settings)[:-1] + b',"jsonBody":[' + b",".join(rows) + b"]}"
+    # In one go: at eight megabytes each copy counts.
+    parts = [encode(settings)[:-1] + b',"jsonBody":[' + rows[0]]
+    parts.extend(part for row in rows[1:] for part in (b",", row))
+    return b"".join([*parts, b"]}"])
 
 
 def without_phone(row: bytes) -> tuple[bytes, str]:

@@ -6,6 +6,7 @@ The answers hold personal data. They are the merchant's own and may be shown, bu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ SAMPLES = 5
 """Of one resource."""
 
 LOOKED_UP = 3
-"""Products that are looked up: each costs one of the hundred calls an hour."""
+"""Products and variants that are looked up: each costs one of the hundred calls an hour."""
 
 CATALOGUE = frozenset({Resource.PRODUCTS, Resource.VARIANTS})
 
@@ -35,21 +36,22 @@ class Change(Struct, frozen=True):
 async def differences(api: Api, samples: Mapping[Resource, Sequence[Write]]) -> list[dict[str, Any]]:
     """An entry `{"key", "summary", "fields": [{"field", "now", "then"}]}` for a few writes of each resource.
 
-    Contacts and products are compared with what Brevo holds. Orders and categories are not: there is no
-    route to one order, and categories would use up calls that the sync itself needs.
+    Contacts and some products are compared with what Brevo holds. The rest is not: there is no route to
+    one order, and more of the others would use up calls that the sync itself needs.
     """
     entries: list[dict[str, Any]] = []
-    for resource, writes in samples.items():
-        for write in writes[: LOOKED_UP if resource in CATALOGUE else SAMPLES]:
-            if write.person:
-                now = await api.contact_details(write.email if write.rename is None else write.rename)
-                entries.append(_entry(write, "contact", bool(now), contact_changes(write, now)))
-            elif write.key.resource in CATALOGUE and api.limits.headroom(PRODUCT):
-                told = msgspec.json.decode(write.body)
-                now = await _product(api, told["id"])
-                entries.append(_entry(write, "product", bool(now), product_changes(told, now)))
-            else:
-                entries.append({"key": str(write.key), "summary": "new or changed", "fields": []})
+    look_ups = min(LOOKED_UP, api.limits.headroom(PRODUCT))
+    for write in chain.from_iterable(writes[:SAMPLES] for writes in samples.values()):
+        if write.person:
+            now = await api.contact_details(write.email if write.rename is None else write.rename)
+            entries.append(_entry(write, "contact", bool(now), contact_changes(write, now)))
+        elif write.key.resource in CATALOGUE and look_ups:
+            look_ups -= 1
+            told = msgspec.json.decode(write.body)
+            now = await _product(api, told["id"])
+            entries.append(_entry(write, "product", bool(now), product_changes(told, now)))
+        else:
+            entries.append({"key": str(write.key), "summary": "new or changed", "fields": []})
     return entries
 
 

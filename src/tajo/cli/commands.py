@@ -21,8 +21,7 @@ from tajo.errors import Usage
 from tajo.export import export
 from tajo.plan import make_plan
 from tajo.preview import KINDS, preview
-from tajo.sandbox.bigcommerce.serve import bigcommerce as simulate_bigcommerce
-from tajo.sandbox.brevo.serve import brevo as simulate_brevo
+from tajo.sandbox.cli import simulate
 from tajo.sync.model import Key, Resource
 
 app = typer.Typer(
@@ -33,11 +32,8 @@ app = typer.Typer(
     add_completion=False,
 )
 failures = typer.Typer(help="Records that could not be delivered.", no_args_is_help=True)
-simulate = typer.Typer(help="Stand-ins for both services, to try things out.", no_args_is_help=True)
 app.add_typer(failures, name="failures")
 app.add_typer(simulate, name="simulate")
-simulate.command("bigcommerce")(simulate_bigcommerce)
-simulate.command("brevo")(simulate_brevo)
 
 Config = Annotated[
     Path | None,
@@ -91,9 +87,15 @@ def init(
 def sync(
     connector: Name = None,
     resource: Resources = None,
-    full: Annotated[bool, typer.Option("--full", help="Look at everything again, not only at changes.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")] = False,
-    plan: Annotated[bool, typer.Option("--plan", help="Say how many calls and how long it would take.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Look at everything again, not only at changes.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change; write nothing.")
+    ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say how many calls and how long it would take.")
+    ] = False,
     json: Json = False,
     config: Config = None,
 ) -> int:
@@ -110,9 +112,7 @@ def sync(
             nonlocal clean
             with watching(quiet=json) as watch:
                 if dry_run:
-                    account, differences = await tajo.rehearse(
-                        name, full=full, resources=wanted, watch=watch
-                    )
+                    account, differences = await tajo.rehearse(name, full=full, resources=wanted, watch=watch)
                 else:
                     account = await tajo.sync(name, full=full, resources=wanted, watch=watch)
                     differences = []
@@ -162,7 +162,7 @@ def status(connector: Name = None, json: Json = False, config: Config = None) ->
 @app.command("preview")
 def preview_command(
     kind: Annotated[str, typer.Argument(help="customer, order or product.")],
-    id: Annotated[int, typer.Argument(help="Its id in BigCommerce.")],
+    record_id: Annotated[int, typer.Argument(metavar="ID", help="Its id in BigCommerce.")],
     connector: Annotated[str | None, typer.Option("--connector", help="Whose store.")] = None,
     json: Json = False,
     config: Config = None,
@@ -172,7 +172,7 @@ def preview_command(
         raise Usage(f"cannot preview a `{kind}`", f"use one of these: {', '.join(KINDS)}.")
 
     async def verb(tajo: Tajo) -> int:
-        shown = await preview(tajo, tajo.names(connector)[0], kind, id)
+        shown = await preview(tajo, tajo.names(connector)[0], kind, record_id)
         if json:
             _print_json(shown)
         else:
@@ -192,7 +192,10 @@ def export_command(
 
     async def verb(tajo: Tajo) -> int:
         counts = await export(tajo, tajo.names(connector)[0], folder)
-        typer.echo(", ".join(f"{count:,} {name}" for name, count in counts.items()) + f" in {folder}", err=True)
+        typer.echo(
+            ", ".join(f"{count:,} {name}" for name, count in counts.items()) + f" in {folder}", err=True
+        )
+        typer.echo("These files hold personal data; only you may read them (mode 600).", err=True)
         return 0
 
     return _with_tajo(config, verb)

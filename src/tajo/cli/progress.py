@@ -69,7 +69,9 @@ def _bars(lines: list[Line], seconds: float) -> Table:
 
 def _bar(tally: Tally) -> ProgressBar:
     total = tally.seen if tally.done else tally.total
-    return ProgressBar(total=max(total or 1, 1), completed=tally.seen if total or not tally.done else 1, width=28)
+    return ProgressBar(
+        total=max(total or 1, 1), completed=tally.seen if total or not tally.done else 1, width=28
+    )
 
 
 def _numbers(tally: Tally) -> str:

@@ -42,7 +42,7 @@ def account(name: str, account: Account, differences: list[dict[str, Any]], *, d
     for one in differences:
         _difference(console, one)
     for note, times in account.notes.items():
-        console.print(f"{times:,} × {note}", highlight=False)
+        console.print(f"{times:,} times: {note}", highlight=False)
     for trouble in account.troubles:
         console.print(f"[yellow]Cut short:[/yellow] {trouble}\n  Run it again: it goes on where it stopped.")
     if any(tally.parked for tally in account.resources.values()):
@@ -52,7 +52,8 @@ def account(name: str, account: Account, differences: list[dict[str, Any]], *, d
 def _difference(console: Console, one: dict[str, Any]) -> None:
     console.print(f"{one['key']}: {one['summary']}", highlight=False)
     for change in one["fields"]:
-        console.print(f"    {change['field']}: {change['now']!r} → {change['then']!r}", markup=False)
+        now = "nothing" if change["now"] is None else repr(change["now"])
+        console.print(f"    {change['field']}: {now} → {change['then']!r}", markup=False)
 
 
 def plan(name: str, plan: Plan) -> None:
@@ -104,15 +105,18 @@ def failures(found: dict[str, list[Parked]]) -> None:
 
 
 def preview(shown: dict[str, Any]) -> None:
-    """The payloads, and each value with its origin."""
+    """The payloads, each value with its origin, and what else should be known."""
     console = Console()
     for payload in shown["payloads"]:
         console.print(f"[bold]{payload['request']}[/bold]")
         table = Table(box=None, show_header=False)
         for value in payload["values"]:
-            table.add_row(value["field"], repr(value["value"]), f"[dim]{value['origin']}[/dim]")
+            told = "" if value["value"] in (None, "") else repr(value["value"])
+            table.add_row(value["field"], escape(told), f"[dim]{escape(value['origin'])}[/dim]")
         console.print(table)
         console.print_json(data=payload["body"])
+    for note in shown["notes"]:
+        console.print(f"· {note}", markup=False, highlight=False)
 
 
 def diagnosis(name: str, report: Report) -> None:
@@ -130,4 +134,4 @@ def diagnosis(name: str, report: Report) -> None:
         console.print(f"Left out, until that is mended: {', '.join(report.left_out)}", highlight=False)
     if report.storefronts:
         console.print("Proposed for tajo.yaml:")
-        console.print(report.storefronts, markup=False, highlight=False)
+        console.print(report.storefronts, markup=False, highlight=False, soft_wrap=True)

@@ -8,8 +8,7 @@ from tajo.brevo import SwitchedOff
 from tajo.brevo.account import find_lists, plan_words
 from tajo.brevo.attributes import TYPE_OF_KIND, Attributes
 from tajo.doctor.report import Finding, fine, many, mend, note, some
-from tajo.doctor.visit import Visit, unreachable
-from tajo.errors import Later
+from tajo.doctor.visit import Visit, knock
 from tajo.sync.mapping import NAMED, Rule
 
 CHOICES = frozenset({"category", "multiple-choice"})
@@ -32,10 +31,7 @@ FEW = 20  # calls: a sync takes a handful, and one for each of its imports, batc
 
 async def key(visit: Visit) -> Sequence[Finding]:
     """Who are we? Also one of the hundred calls an hour."""
-    try:
-        plan = await plan_words(visit.brevo)
-    except Later as error:
-        raise unreachable("Brevo", visit.brevo_url, "https://status.brevo.com", error) from None
+    plan = await knock("Brevo", visit.brevo_url, "https://status.brevo.com", plan_words(visit.brevo))
     return [fine("Brevo accepts the API key" + (f" (plan: {plan})." if plan else "."))]
 
 

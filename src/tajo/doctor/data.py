@@ -117,9 +117,8 @@ def _phone(row: wire.Customer, visit: Visit) -> tuple[str, str, bool]:
     except Unreadable:
         return "", "", False
     contact = Contact(person=b"", key=Key(Resource.CUSTOMERS, row.id), customer=customer)
-    payload = ContactPayload(visit.rules, Attributes(), {})
-    written = bool(customer.phone.strip() or any(one.phone.strip() for one in customer.addresses))
-    return _folded(row.email), payload.phone(contact), written
+    written = any(rule.read(contact) for rule in visit.rules.mapping if rule.kind == "phone")
+    return _folded(row.email), ContactPayload(visit.rules, Attributes(), {}).phone(contact), written
 
 
 def _phones(phones: Sequence[tuple[str, str, bool]]) -> Iterable[Finding]:

@@ -11,8 +11,8 @@ from msgspec import Struct
 from tajo.bigcommerce import Declined, wire
 from tajo.bigcommerce.resources import every
 from tajo.doctor.report import Finding, fine, many, mend, note
-from tajo.doctor.visit import Visit, sound, unreachable
-from tajo.errors import Later, Mend
+from tajo.doctor.visit import Visit, knock, sound
+from tajo.errors import Mend
 
 T = TypeVar("T")
 
@@ -32,15 +32,13 @@ SKEW = 120.0  # seconds; signatures and the order of changes bear no more
 async def token(visit: Visit) -> Sequence[Finding]:
     """Who are we? The time needs no more than a token that is known."""
     asked_at = visit.store.clock.now()
+    call = visit.store.get("/v2/time", TIME)
     try:
-        told = await visit.store.get("/v2/time", TIME)
+        told = await knock("BigCommerce", visit.settings.api_url, "https://status.bigcommerce.com", call)
     except Declined as no:
         if no.status != 403:
             raise
         told = Time()
-    except Later as error:
-        address = visit.settings.api_url
-        raise unreachable("BigCommerce", address, "https://status.bigcommerce.com", error) from None
     if told is None:
         raise Mend(
             f"BigCommerce knows no store {visit.store.store_hash}",

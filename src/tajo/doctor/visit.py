@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ from tajo.errors import Later, Mend
 from tajo.http import Clock
 
 T = TypeVar("T")
+
+NO_ANSWER = 60.0  # seconds; long enough for a quota to be refilled
 
 
 class Channel(Struct, frozen=True):
@@ -92,20 +95,25 @@ class Hurried(Clock):
         await self._clock.sleep(seconds)
 
 
-def unreachable(side: str, url: str, status_page: str, error: Later) -> Mend:
-    """What it means that the very first call to one side came to nothing."""
-    if isinstance(error, Exhausted):
-        return Mend(
+async def knock(side: str, url: str, status_page: str, call: Awaitable[T]) -> T:
+    """The very first call to one side. Raises `Mend` if it comes to nothing."""
+    host = urlsplit(url).netloc
+    try:
+        async with asyncio.timeout(NO_ANSWER):
+            return await call
+    except Exhausted as error:
+        raise Mend(
             f"{side} cannot be examined: {error}",
             "another program, or a sync that is running, uses them: try again when it has ended, "
             "at the latest in an hour",
-        )
-    host = urlsplit(url).netloc
-    return Mend(
-        f"{side} cannot be reached at {host}: {error}",
-        f"see that `api_url` is right and that this machine may reach {host} (network, proxy, firewall); "
-        f"if it may, see {status_page} and try again later",
-    )
+        ) from None
+    except (Later, TimeoutError) as error:
+        why = str(error) or f"no answer within {NO_ANSWER:.0f} s"
+        raise Mend(
+            f"{side} cannot be reached at {host}: {why}",
+            f"see that `api_url` is right and that this machine may reach {host} (network, proxy, firewall); "
+            f"if it may, see {status_page} and try again later",
+        ) from None
 
 
 def sound(rows: Iterable[T | wire.Flaw]) -> list[T]:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
-
-from msgspec import Struct
 
 from tajo.sync.account import Account
 from tajo.sync.ledger import known, people, queue, runs
 from tajo.sync.ledger.store import Ledger, Tx
 from tajo.sync.model import Key, Outcome, Resource, Verdict, Write
 from tajo.sync.ports import Outbox
-from tajo.sync.weigh import Ticket, Weighed
+from tajo.sync.weigh import Page, Ticket, Weighed
+
+#: So many outcomes are settled in one transaction: an import answers for tens of thousands at once.
+SETTLED_AT_ONCE = 1000
 
 
-class Page(Struct, eq=False):
-    """A batch on its way. `cursor`: where to go on once it and all before it are settled."""
-
-    cursor: str
-    open: int
+Settled = tuple[Ticket, Outcome]
 
 
 class _Nowhere:
@@ -60,8 +57,8 @@ class Delivery:
         self._cursor = cursor
         self._kept = kept
         self._pages: deque[Page] = deque()
-        self._pending: dict[int, tuple[Ticket, Page]] = {}  # by the identity of the write
-        self._open: dict[Key, int] = {}
+        self._pending: dict[int, Ticket] = {}  # by the identity of the write
+        self._open: dict[Key, int] = {}  # writes under way, for records that have several
 
     async def take(
         self,
@@ -72,18 +69,19 @@ class Delivery:
         read_at: float,
         cursor: str = "",
         again: bool = False,
-    ) -> Weighed:
+    ) -> None:
         """Weigh a batch, note what is settled already, and put the rest into the outbox.
 
         `again`: the sweep has counted these already; only what comes of them is new.
         """
-        page = Page(cursor, 0)
+        page = Page(cursor, read_at)
         async with self._ledger.begin() as tx:
             weighed = await weigh(tx)
             seen = [*weighed.settled, *(key for key, _ in weighed.parked)]
             await queue.looked_at(tx, self._connector, seen, read_at)
             await queue.unpark(tx, self._connector, await self._stale_parkings(tx, weighed))
-            await self._park(tx, [(key, reason, None) for key, reason in weighed.parked], read_at)
+            flawed = [(key, reason, None) for key, reason in weighed.parked]
+            await queue.park(tx, self._connector, flawed, now=read_at)
             stale = [key for key in weighed.again if key.resource in self._kept]
             await queue.enqueue(tx, self._connector, stale, now=read_at)
             page.open = len(weighed.tickets)
@@ -96,72 +94,77 @@ class Delivery:
             tally.skipped += weighed.skipped
             tally.parked += weighed.still_parked + len(weighed.parked)
         self._account.notes.update(weighed.notes)
+        several = Counter(ticket.about for ticket in weighed.tickets)
+        self._open |= {about: count for about, count in several.items() if count > 1}
         for ticket in weighed.tickets:
-            self._open[ticket.about] = self._open.get(ticket.about, 0) + 1
-        for ticket in weighed.tickets:
-            self._pending[id(ticket.write)] = (ticket, page)
+            ticket.page = page
+            self._pending[id(ticket.write)] = ticket
             await outbox.put(ticket.write)
-        return weighed
 
     async def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Remember what was delivered, park what was refused, queue what must be tried again."""
-        tickets = [(self._pending[id(outcome.write)], outcome) for outcome in outcomes]
-        done = [(ticket, o) for (ticket, _), o in tickets if o.verdict == Verdict.DELIVERED]
-        refused = [(ticket, o) for (ticket, _), o in tickets if o.verdict == Verdict.REFUSED]
-        retry = [(ticket, o) for (ticket, _), o in tickets if o.verdict == Verdict.RETRY]
-        async with self._ledger.begin() as tx:
-            await self._remember([t for t, _ in done if not t.write.person], tx)
-            await self._remember_people([(t, o) for t, o in done if t.write.person], tx)
-            await self._park(
-                tx, [(t.write.key, o.reason, t.write.fingerprint) for t, o in refused], self._now()
-            )
-            await queue.unpark(tx, self._connector, [t.write.key for t, _ in done])
-            waiting = {t.write.person for t, _ in done + refused if t.about.resource in _WAITING}
-            await people.drop_guests(tx, self._connector, waiting)
-            await self._looked_at(tx, [t for t, _ in done + refused])
-            for ticket, outcome in retry:
-                later = [] if ticket.about.resource in _WAITING else [ticket.about]
-                await queue.enqueue(
-                    tx, self._connector, later, now=self._now(), at=self._now() + outcome.seconds
-                )
-            for (_, page), _ in tickets:
-                page.open -= 1
-            await self._advance(tx)
-        for (ticket, _), outcome in tickets:
-            del self._pending[id(ticket.write)]
-            self._count(ticket, outcome)
+        for start in range(0, len(outcomes), SETTLED_AT_ONCE):
+            part = outcomes[start : start + SETTLED_AT_ONCE]
+            settled = [(self._pending[id(outcome.write)], outcome) for outcome in part]
+            async with self._ledger.begin() as tx:
+                await self._note(tx, settled)
+                for ticket, _ in settled:
+                    if ticket.page:
+                        ticket.page.open -= 1
+                await self._advance(tx)
+            for ticket, outcome in settled:
+                del self._pending[id(ticket.write)]
+                self._count(ticket, outcome)
+
+    async def _note(self, tx: Tx, settled: Sequence[Settled]) -> None:
+        def of(verdict: Verdict) -> list[Settled]:
+            return [(ticket, outcome) for ticket, outcome in settled if outcome.verdict == verdict]
+
+        done, refused, retry = of(Verdict.DELIVERED), of(Verdict.REFUSED), of(Verdict.RETRY)
+        await self._remember(tx, [ticket for ticket, _ in done if not ticket.write.person])
+        await self._remember_people(tx, [(ticket, o) for ticket, o in done if ticket.write.person])
+        await queue.unpark(tx, self._connector, [ticket.write.key for ticket, _ in done])
+        refusals = [(ticket.write.key, o.reason, ticket.write.fingerprint) for ticket, o in refused]
+        await queue.park(tx, self._connector, refusals, now=self._now())
+        over = [ticket for ticket, _ in done + refused]
+        await self._looked_at(tx, over)
+        waiting = {ticket.write.person for ticket in over if ticket.about.resource in _WAITING}
+        await people.drop_guests(tx, self._connector, waiting)
+        for ticket, outcome in retry:
+            if ticket.about.resource not in _WAITING:  # those wait sealed, and are met by every sync
+                at = self._now() + outcome.seconds
+                await queue.enqueue(tx, self._connector, [ticket.about], now=self._now(), at=at)
 
     def _count(self, ticket: Ticket, outcome: Outcome) -> None:
         """A product with many variants is one record: it counts when its last write is settled."""
-        self._open[ticket.about] -= 1
-        last = not self._open[ticket.about]
-        if last:
-            del self._open[ticket.about]
+        left = self._open.pop(ticket.about, 1) - 1
+        if left:
+            self._open[ticket.about] = left
         resource = ticket.about.resource
         tally = self._account.tally(Resource.GUESTS if resource in _WAITING else resource)
         if outcome.verdict == Verdict.REFUSED:
             tally.parked += 1
         elif outcome.verdict == Verdict.RETRY:
             tally.failed += 1
-        elif last and outcome.verdict == Verdict.DELIVERED:
+        elif outcome.verdict == Verdict.DELIVERED and not left:
             tally.written += 1
         if outcome.left_out:
-            self._account.notes[f"{outcome.left_out} left out: Brevo refused it"] += 1
+            self._account.notes[f"{outcome.left_out} left out: it was refused"] += 1
 
-    async def _remember(self, tickets: Sequence[Ticket], tx: Tx) -> None:
+    async def _remember(self, tx: Tx, tickets: Sequence[Ticket]) -> None:
         rows = [
             {
                 "resource": ticket.write.key.resource,
                 "id": ticket.write.key.id,
                 "fingerprint": ticket.write.fingerprint,
-                "read_at": ticket.read_at,
+                "read_at": ticket.page.read_at if ticket.page else 0.0,
                 "parent": ticket.parent,
             }
             for ticket in tickets
         ]
         await known.remember(tx, self._connector, rows)
 
-    async def _remember_people(self, done: Sequence[tuple[Ticket, Outcome]], tx: Tx) -> None:
+    async def _remember_people(self, tx: Tx, done: Sequence[Settled]) -> None:
         rows = [
             {
                 "person": ticket.write.person,
@@ -178,17 +181,17 @@ class Delivery:
         await people.forget_contact(tx, self._connector, left)
 
     async def _looked_at(self, tx: Tx, tickets: Sequence[Ticket]) -> None:
-        for read_at in {ticket.read_at for ticket in tickets}:
-            keys = {ticket.about for ticket in tickets if ticket.read_at == read_at}
+        by_page: dict[float, set[Key]] = {}
+        for ticket in tickets:
+            if ticket.page:
+                by_page.setdefault(ticket.page.read_at, set()).add(ticket.about)
+        for read_at, keys in by_page.items():
             await queue.looked_at(tx, self._connector, keys, read_at)
 
     async def _stale_parkings(self, tx: Tx, weighed: Weighed) -> list[Key]:
         """Settled keys that are parked for a payload which is not what they would say today."""
         refused = await queue.refused_before(tx, self._connector, weighed.settled)
         return [key for key, fingerprint in refused.items() if fingerprint is None]
-
-    async def _park(self, tx: Tx, refusals: list[tuple[Key, str, bytes | None]], now: float) -> None:
-        await queue.park(tx, self._connector, refusals, now=now)
 
     async def _advance(self, tx: Tx) -> None:
         """Move the cursor over the pages that are settled from the front."""

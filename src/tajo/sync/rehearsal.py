@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 
@@ -64,7 +64,7 @@ class Rehearsal:
 
     def outbox(self, resource: Resource, settle: Settle) -> AbstractAsyncContextManager[Outbox]:
         """Keeps the first few writes of each resource, and says of all that they were delivered."""
-        return _pretend(self.samples.setdefault(resource, []), settle)
+        return _pretend(self.samples, settle)
 
     @property
     def calls(self) -> int:
@@ -77,21 +77,22 @@ class Rehearsal:
 
 
 @asynccontextmanager
-async def _pretend(samples: list[Write], settle: Settle) -> AsyncIterator[Outbox]:
+async def _pretend(samples: dict[Resource, list[Write]], settle: Settle) -> AsyncIterator[Outbox]:
     outbox = _Pretence(samples, settle)
     yield outbox
     await outbox.flush()
 
 
 class _Pretence:
-    def __init__(self, samples: list[Write], settle: Callable[[Sequence[Outcome]], Awaitable[None]]) -> None:
+    def __init__(self, samples: dict[Resource, list[Write]], settle: Settle) -> None:
         self._samples = samples
         self._settle = settle
         self._held: list[Write] = []
 
     async def put(self, write: Write) -> None:
-        if len(self._samples) < SAMPLES:
-            self._samples.append(write)
+        kept = self._samples.setdefault(write.key.resource, [])
+        if len(kept) < SAMPLES:
+            kept.append(write)
         self._held.append(write)
         if len(self._held) >= 500:
             await self.flush()

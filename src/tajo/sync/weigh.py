@@ -43,9 +43,12 @@ SCALE = 10_000
 
 R = TypeVar("R", Category, Product, Refund, Order, Subscriber, Customer)
 
+#: A change of these facts of an order makes its buyer's contact stale.
+_TELLING = ("status_id", "counted", "amount", "refunded", "person", "customer_id")
+
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
-NO_EMAIL = "no e-mail address, and Brevo knows people by nothing else"
+NO_EMAIL = "no e-mail address, by which alone a contact is known"
 BAD_EMAIL = "the e-mail address cannot exist"
 
 
@@ -79,19 +82,31 @@ class Desk(Struct, frozen=True, kw_only=True):
     accounts_known: bool
 
 
-class Ticket(Struct, frozen=True, kw_only=True):
+class Page(Struct, eq=False):
+    """A batch on its way. `cursor`: where to go on once it and all before it are settled.
+
+    `read_at`: when it was read; `open`: how many of its writes are still under way.
+    """
+
+    cursor: str
+    read_at: float
+    open: int = 0
+
+
+class Ticket(Struct, kw_only=True, eq=False):
     """A write with what must be remembered once it is delivered.
 
     `about`: the key to look at again; `parent`: a variant's product; `blocked`: whether the contact is
-    blocklisted by us from then on; `left_behind`: the person whose contact was renamed.
+    blocklisted by us from then on; `left_behind`: the person whose contact was renamed; `page`: set
+    when it goes on its way.
     """
 
     write: Write
     about: Key
-    read_at: float
     parent: int | None = None
     blocked: bool = False
     left_behind: bytes = b""
+    page: Page | None = None
 
 
 class Weighed(Struct):
@@ -162,12 +177,7 @@ async def _tell(
         taken = False
         if entry is None or entry.read_at <= batch.read_at:
             for write in writes:
-                ticket = Ticket(
-                    write=write,
-                    about=about,
-                    read_at=batch.read_at,
-                    parent=about.id if write.key != about else None,
-                )
+                ticket = Ticket(write=write, about=about, parent=about.id if write.key != about else None)
                 taken |= weighed.offer(ticket, memory.get(write.key), refused)
         if not taken:
             weighed.settled.append(about)
@@ -218,12 +228,7 @@ async def orders(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
             "read_at": batch.read_at,
         }
         rows.append(row)
-        changed = old is None or (old.status_id, old.refunded, old.person, old.customer_id) != (
-            order.status_id,
-            row["refunded"],
-            person,
-            order.customer_id,
-        )
+        changed = old is None or any(row[name] != getattr(old, name) for name in _TELLING)
         if order.customer_id in accounts or (order.customer_id and not desk.accounts_known):
             if changed and desk.touch:
                 weighed.again.add(Key(Resource.CUSTOMERS, order.customer_id))
@@ -241,7 +246,7 @@ async def orders(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
                 old is not None and changed and seconds(order.modified or order.created) >= desk.live_since
             )
             write = desk.destination.order(order, historical=order.migrated or not live)
-            ticket = Ticket(write=write, about=key, read_at=batch.read_at)
+            ticket = Ticket(write=write, about=key)
             if not weighed.offer(ticket, told.get(order.id), refused):
                 weighed.settled.append(key)
                 weighed.unchanged += key not in refused
@@ -343,7 +348,7 @@ async def customers(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
         if old is not None and not facts[person].told.present:
             contact = replace(contact, rename=facts[old].told.contact_id)
         drafts.append((contact, moved.get(customer.id, b"")))
-    await _tell_people(tx, desk, batch.read_at, weighed, facts, drafts)
+    await _tell_people(tx, desk, weighed, facts, drafts)
     await people.drop_guests(tx, desk.connector, persons.values())
     return weighed
 
@@ -361,7 +366,7 @@ async def guests(tx: Tx, desk: Desk, waiting: Sequence[people.Guest]) -> Weighed
         resource = Resource.GUESTS if guest.resource == Resource.ORDERS else guest.resource
         customer = desk.secret.unseal(guest.sealed, guest.person)
         drafts.append((compose(guest.person, Key(resource, guest.id), customer, about), b""))
-    await _tell_people(tx, desk, desk.now, weighed, facts, drafts)
+    await _tell_people(tx, desk, weighed, facts, drafts)
     taken = {ticket.write.person for ticket in weighed.tickets}
     await people.drop_guests(tx, desk.connector, {guest.person for guest in waiting} - taken)
     return weighed
@@ -402,7 +407,6 @@ def compose(person: bytes, key: Key, customer: Customer, facts: people.Facts) ->
 async def _tell_people(
     tx: Tx,
     desk: Desk,
-    read_at: float,
     weighed: Weighed,
     facts: dict[bytes, people.Facts],
     drafts: Iterable[tuple[Contact, bytes]],
@@ -427,7 +431,7 @@ async def _tell_people(
             weighed.settled.append(contact.key)
             continue
         blocked = write.blocks or (about.told.blocked_by_us and write.consent != Consent.GRANTED)
-        ticket = Ticket(write=write, about=contact.key, read_at=read_at, blocked=blocked, left_behind=left)
+        ticket = Ticket(write=write, about=contact.key, blocked=blocked, left_behind=left)
         if not weighed.offer(ticket, about.told, refused):
             weighed.settled.append(contact.key)
             weighed.unchanged += contact.key not in refused

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 
 from tajo.sync.ledger.store import Row, Tx, upsert
 from tajo.sync.ledger.tables import known, orders, refunds
@@ -23,6 +23,8 @@ class OrderFacts(Struct, frozen=True):
     """What is remembered of an order: enough to see that something happened to it."""
 
     status_id: int
+    counted: bool
+    amount: int
     refunded: int
     person: bytes
     customer_id: int
@@ -63,7 +65,7 @@ async def recall_orders(tx: Tx, connector: str, ids: Iterable[int]) -> dict[int,
     """The facts of these orders; unknown ones are missing."""
     c = orders.c
     rows = await tx.execute(
-        select(c.id, c.status_id, c.refunded, c.person, c.customer_id, c.read_at).where(
+        select(c.id, c.status_id, c.counted, c.amount, c.refunded, c.person, c.customer_id, c.read_at).where(
             c.connector == connector, c.id.in_(list(ids))
         )
     )
@@ -107,10 +109,3 @@ async def counts(tx: Tx, connector: str) -> dict[str, int]:
         .group_by(known.c.resource)
     )
     return {row[0]: row[1] for row in rows}
-
-
-async def forget(tx: Tx, connector: str, resource: Resource, ids: Sequence[int]) -> None:
-    """The things are gone, and the destination knows."""
-    await tx.execute(
-        delete(known).where(known.c.connector == connector, known.c.resource == resource, known.c.id.in_(ids))
-    )

@@ -159,11 +159,6 @@ async def customers_read(tx: Tx, connector: str, ids: Iterable[int]) -> dict[int
     return dict(rows.all())
 
 
-async def forget_customers(tx: Tx, connector: str, ids: Sequence[int]) -> None:
-    """These accounts are gone from the store."""
-    await tx.execute(delete(customers).where(customers.c.connector == connector, customers.c.id.in_(ids)))
-
-
 async def accounts_of(tx: Tx, connector: str, people: Collection[bytes]) -> dict[bytes, list[int]]:
     """The accounts of these people; those without one are missing."""
     found: dict[bytes, list[int]] = {}

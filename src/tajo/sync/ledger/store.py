@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import ColumnElement, Connection, Table, event, select
+from sqlalchemy import ColumnElement, Connection, Table, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -29,6 +31,10 @@ _DRIVERS = {
 }
 
 
+#: Who migrates holds this advisory lock of PostgreSQL; any number of our own will do.
+_MIGRATION = 0x74616A6F
+
+
 class Ledger:
     """The memory of all connectors: an engine, and the secret behind its hashes."""
 
@@ -41,6 +47,41 @@ class Ledger:
         """One transaction: all of it, or nothing."""
         async with self._engine.begin() as tx:
             yield tx
+
+    @asynccontextmanager
+    async def alone(self, connector: str) -> AsyncIterator[None]:
+        """Be the only one, on all machines, who works on this connector. Raises `Mend` if somebody else does.
+
+        The lock is the operating system's or PostgreSQL's: it ends with the process, however that ends.
+        """
+        async with AsyncExitStack() as stack:
+            if self._engine.dialect.name == "postgresql":
+                lock = func.hashtextextended(f"tajo:{connector}", 0)
+                session = await stack.enter_async_context(self._engine.connect())
+                got = await session.scalar(select(func.pg_try_advisory_lock(lock)))
+                if got:
+                    stack.push_async_callback(session.execute, select(func.pg_advisory_unlock(lock)))
+            else:
+                got = self._lock_file(stack)
+            if not got:
+                raise Mend(
+                    f"another process is working on the connector {connector}",
+                    "wait until it has finished, or stop it; two at once would do everything twice.",
+                )
+            yield
+
+    def _lock_file(self, stack: AsyncExitStack) -> bool:
+        """Lock a file beside the database; a database in memory has no others to fear."""
+        database = self._engine.url.database
+        if not database or database == ":memory:":
+            return True
+        lock = os.open(f"{database}.lock", os.O_WRONLY | os.O_CREAT, 0o600)
+        stack.callback(os.close, lock)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     async def close(self) -> None:
         """Let go of the database."""
@@ -56,19 +97,33 @@ async def open_ledger(url: str, secret: Secret) -> Ledger:
     engine = _engine(url)
     try:
         async with engine.begin() as tx:
+            await _take_turn(tx)
             await tx.run_sync(_migrate)
             await upsert(tx, facts, [{"name": "proof", "value": secret.proof}], overwrite=())
             proof = await tx.scalar(select(facts.c.value).where(facts.c.name == "proof"))
+        if proof != secret.proof:
+            raise wrong_secret()
     except (DBAPIError, CommandError) as error:
         await engine.dispose()
         raise Mend(
             f"the database cannot be used: {_first_line(error)}",
             "check database_url (or TAJO_DATABASE_URL), that the server runs and the file may be written.",
         ) from None
-    if proof != secret.proof:
+    except BaseException:
         await engine.dispose()
-        raise wrong_secret()
+        raise
     return Ledger(engine, secret)
+
+
+async def _take_turn(tx: Tx) -> None:
+    """One process migrates at a time, and all of it or nothing: a kill leaves no half-made tables.
+
+    Left to itself, SQLite's driver would commit each `CREATE TABLE` by itself.
+    """
+    if tx.dialect.name == "sqlite":
+        await tx.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        await tx.execute(select(func.pg_advisory_xact_lock(_MIGRATION)))
 
 
 async def upsert(

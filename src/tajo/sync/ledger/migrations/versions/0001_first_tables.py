@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("live_since", sa.Double(), nullable=False),
         sa.Column("rules", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("connector"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "contacts",
@@ -29,6 +30,7 @@ def upgrade() -> None:
         sa.Column("present", sa.Boolean(), nullable=False),
         sa.Column("met_at", sa.Double(), nullable=True),
         sa.PrimaryKeyConstraint("connector", "person"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "cursors",
@@ -40,6 +42,7 @@ def upgrade() -> None:
         sa.Column("position", sa.Text(), nullable=False),
         sa.Column("done", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("connector", "resource"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "customers",
@@ -50,6 +53,7 @@ def upgrade() -> None:
         sa.Column("modified_at", sa.Double(), nullable=False),
         sa.Column("read_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("connector", "id"),
+        sqlite_with_rowid=False,
     )
     op.create_index("customers_by_person", "customers", ["connector", "person"], unique=False)
     op.create_table(
@@ -60,12 +64,14 @@ def upgrade() -> None:
         sa.Column("queued_at", sa.Double(), nullable=False),
         sa.Column("at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("connector", "resource", "id"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "facts",
         sa.Column("name", sa.String(length=32), nullable=False),
         sa.Column("value", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "guests",
@@ -76,6 +82,7 @@ def upgrade() -> None:
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("read_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("connector", "person"),
+        sqlite_with_rowid=False,
     )
     op.create_index("guests_by_key", "guests", ["connector", "resource", "id"], unique=False)
     op.create_table(
@@ -87,6 +94,7 @@ def upgrade() -> None:
         sa.Column("read_at", sa.Double(), nullable=False),
         sa.Column("parent", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("connector", "resource", "id"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "orders",
@@ -102,6 +110,7 @@ def upgrade() -> None:
         sa.Column("placed_at", sa.Double(), nullable=False),
         sa.Column("read_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("connector", "id"),
+        sqlite_with_rowid=False,
     )
     op.create_index("orders_by_customer_id", "orders", ["connector", "customer_id"], unique=False)
     op.create_index("orders_by_person", "orders", ["connector", "person"], unique=False)
@@ -116,6 +125,7 @@ def upgrade() -> None:
         sa.Column("last", sa.Double(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("connector", "resource", "id"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "phones",
@@ -123,6 +133,7 @@ def upgrade() -> None:
         sa.Column("phone", sa.LargeBinary(), nullable=False),
         sa.Column("person", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("connector", "phone"),
+        sqlite_with_rowid=False,
     )
     op.create_index("phones_by_person", "phones", ["connector", "person"], unique=False)
     op.create_table(
@@ -132,6 +143,7 @@ def upgrade() -> None:
         sa.Column("order_id", sa.BigInteger(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("connector", "id"),
+        sqlite_with_rowid=False,
     )
     op.create_index("refunds_by_order_id", "refunds", ["connector", "order_id"], unique=False)
     op.create_table(
@@ -146,6 +158,7 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.Double(), nullable=True),
         sa.Column("account", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_with_rowid=False,
     )
     op.create_index("runs_by_connector", "runs", ["connector", "started_at"], unique=False)
     op.create_table(
@@ -157,5 +170,6 @@ def upgrade() -> None:
         sa.Column("granted", sa.Boolean(), nullable=False),
         sa.Column("read_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("connector", "id"),
+        sqlite_with_rowid=False,
     )
     op.create_index("subscribers_by_person", "subscribers", ["connector", "person"], unique=False)
