@@ -157,7 +157,6 @@ class MemoryPlatform:
             write,
             fingerprint=blake2b(msgspec.json.encode(value), digest_size=16).digest(),
             person=contact.person,
-            email=str(value["email"]),
             consent=contact.consent,
             blocks=blocks is True,
             rename=contact.rename,

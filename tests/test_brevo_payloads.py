@@ -247,7 +247,7 @@ class TestBodies:
             "emptyContactsAttributes": False,
             "disableNotification": True,
         }
-        assert json.loads(bulk([], ((1,), True)))["emailBlacklist"] is True
+        assert json.loads(bulk([self.ROW], ((1,), True)))["emailBlacklist"] is True
 
     def test_a_phone_can_be_taken_out(self) -> None:
         row, names = without_phone(self.ROW)

@@ -22,7 +22,6 @@ def write(attributes: dict[str, Any], lists: tuple[int, ...] = (), blocked: bool
         fingerprint=b"",
         lane=(lists, blocked),
         person=b"p",
-        email="ann@example.com",
     )
 
 

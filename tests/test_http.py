@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tajo.errors import Later
-from tajo.http import USER_AGENT, Client, Patience
+from tajo.http import USER_AGENT, Client, Lost, Patience
 from tests.virtual_clock import VirtualClock
 
 ROUTE = "GET /things"
@@ -126,6 +126,18 @@ async def test_a_final_status_is_not_tried_again() -> None:
     assert len(desk.server.requests) == 1
 
 
+@pytest.mark.parametrize(
+    "trouble",
+    [BUSY, httpx.ReadError("cut"), httpx.ReadTimeout("slow"), httpx.Response(201, content=b'{"id')],
+    ids=lambda reply: getattr(reply, "status_code", type(reply).__name__),
+)
+async def test_what_must_not_be_said_twice_is_lost_with_its_answer(trouble: Reply) -> None:
+    desk = Desk(httpx.Response(429), httpx.ConnectError("refused"), trouble, GOOD)
+    with pytest.raises(Lost, match=r"^GET /things: its answer got lost"):
+        await desk.client.request("GET", "/things", route=ROUTE, once=True)
+    assert len(desk.server.requests) == 3  # what certainly was not taken was tried again
+
+
 async def test_a_body_of_another_shape_is_not_asked_for_again() -> None:
     def decode(body: bytes) -> dict[str, str]:
         return msgspec.json.decode(body, type=dict[str, str])
@@ -162,7 +174,8 @@ async def test_a_429_that_tells_no_time_is_backed_off_from() -> None:
     ("trouble", "word"),
     [
         (BUSY, "HTTP 503"),
-        (httpx.ConnectTimeout("x"), "ConnectTimeout"),
+        (httpx.ConnectTimeout("x"), "ConnectTimeout, nobody answers at api.example.com"),
+        (httpx.ReadTimeout("x"), "ReadTimeout"),
         (httpx.Response(200, content=b"["), "a body that breaks off"),
     ],
 )

@@ -74,7 +74,12 @@ class Patience(Struct, frozen=True):
         return step * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
 
+class Lost(Later):
+    """Nobody can say whether a call that must not be made twice was taken: its answer got lost."""
+
+
 TRANSIENT = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+UNTOUCHED = frozenset({408, 425})  # of these, what certainly changed nothing
 
 
 class Client:
@@ -112,9 +117,12 @@ class Client:
         body: bytes | None = None,
         decode: Callable[[bytes], Any] = msgspec.json.decode,
         final: frozenset[int] = frozenset(),
+        once: bool = False,
     ) -> Answer:
         """Send, patiently. Any status but 429 and the transient ones is returned, not raised.
 
+        `once`: said twice it would do its work twice, so it is only tried again where it certainly was
+        not taken; else it raises `Lost`.
         `route` is the template that the limits know, e.g. `GET /v3/customers`; `final` statuses are
         never retried. `decode` reads the body of a success: a `msgspec.DecodeError` means that it was
         cut off on the way, so it is asked for again; a `msgspec.ValidationError` passes through.
@@ -125,6 +133,7 @@ class Client:
             self.calls[route] += 1
             wait: float | None = None
             value: Any = None
+            lost = True
             try:
                 reply = await self._http.request(
                     method,
@@ -135,6 +144,9 @@ class Client:
                 )
                 if reply.is_success and reply.content:
                     value = decode(reply.content)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                lost = False
+                trouble = f"{type(error).__name__}, nobody answers at {self._http.base_url.netloc.decode()}"
             except httpx.TransportError as error:
                 trouble = type(error).__name__
             except msgspec.ValidationError:
@@ -146,7 +158,10 @@ class Client:
                 again = reply.status_code == 429 or reply.status_code in TRANSIENT - final
                 if not again:
                     return Answer(reply.status_code, reply.headers, reply.content, value)
+                lost = reply.status_code not in UNTOUCHED | {429}
                 trouble = f"HTTP {reply.status_code}"
+            if once and lost:
+                raise Lost(f"{route}: its answer got lost ({trouble})")
             if attempt < self._patience.attempts:
                 await self._clock.sleep(self._patience.pause(attempt) if wait is None else wait)
         raise Later(f"{route} failed {self._patience.attempts} times, lastly: {trouble}", seconds=300)

@@ -212,12 +212,12 @@ class Session:
         before = self._received()
         answer = await self._shop.request(method, path, json=body)
         assert answer.is_success, answer.text
-        self._merchants |= self._received() - before
+        self._merchants |= set(range(before + 1, self._received() + 1))
         value = answer.json()
         return value["data"] if isinstance(value, dict) and "data" in value else value
 
-    def _received(self) -> set[int]:
-        return {entry["n"] for entry in control(self.env, "bigcommerce", "outbox").json()["requests"]}
+    def _received(self) -> int:
+        return int(control(self.env, "bigcommerce", "counts").json()["total"])
 
     def to_bigcommerce(self) -> list[Request]:
         """All that the product asked of the store."""
@@ -397,7 +397,7 @@ async def test_every_request_of_the_product_is_what_the_official_files_say(tmp_p
     generated = ("--customers", "150", "--orders", "300", "--products", "40", "--seed", "40")
     stores = [((*generated,), ("--without-ecommerce",))]
     if ONLINE_RETAIL.exists():
-        stores.append((("--data", str(slice_of(ONLINE_RETAIL, tmp_path / "slice", orders=400))), ()))
+        stores.append((("--data", str(slice_of(ONLINE_RETAIL, tmp_path / "slice", orders=200))), ()))
     pairs: list[tuple[Api, Request]] = []
     for number, (store, account) in enumerate(stores):
         (tmp_path / str(number)).mkdir()

@@ -188,7 +188,11 @@ def _only_killed(error: BaseException) -> bool:
     return isinstance(error, Killed | asyncio.CancelledError)
 
 
-@settings(max_examples=int(os.environ.get("TAJO_STORMS", "40")), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=int(os.environ.get("TAJO_STORMS", "40")),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(
     seed=st.integers(0, 10**9),
     fuses=st.lists(st.integers(1, 80), min_size=1, max_size=8),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from tajo.brevo.api import LIST_PAGE, Api, Rejected, SwitchedOff
 from tajo.brevo.attributes import Attributes
 from tajo.brevo.rules import ListName, Rules
 from tajo.errors import Mend
+from tajo.http import Lost
 
 FOLDER = "Tajo"
+TRIES = 8
 
 
 async def plan_words(api: Api) -> str:
@@ -33,6 +36,8 @@ async def ready_attributes(api: Api, rules: Rules, *, create: bool) -> tuple[Att
         try:
             await api.create_attribute(name, kind)
         except Rejected as error:
+            if name not in Attributes.read(await api.attributes()).missing(rules.mapping):
+                continue  # it is there after all: an answer got lost, or somebody else was faster
             raise Mend(
                 f"the contact attribute {name} cannot be created in Brevo ({error})",
                 "create it there (Contacts > Settings > Contact attributes) or change `customer_mapping`",
@@ -77,15 +82,36 @@ async def ready_lists(api: Api, rules: Rules, *, create: bool) -> tuple[dict[Lis
         return ids, [f"Brevo lacks the lists {told}; a sync creates them"]
     folder = await _folder(api)
     for want in missing:
-        ids[want] = await api.create_list(want, folder)
+        ids[want] = await _made(partial(api.create_list, want, folder), partial(_find_list, api, want))
     return ids, [f"created the lists {told} in the folder {FOLDER}"]
 
 
 async def _folder(api: Api) -> int:
+    return await _find_folder(api) or await _made(
+        partial(api.create_folder, FOLDER), partial(_find_folder, api)
+    )
+
+
+async def _find_folder(api: Api) -> int | None:
     async for item in _all(api.folders):
         if item.get("name") == FOLDER:
             return int(item["id"])
-    return await api.create_folder(FOLDER)
+    return None
+
+
+async def _find_list(api: Api, name: str) -> int | None:
+    return (await find_lists(api, [name]))[0].get(name)
+
+
+async def _made(make: Callable[[], Awaitable[int]], find: Callable[[], Awaitable[int | None]]) -> int:
+    """The id of what is made; after a lost answer it is looked for before it is made again."""
+    for _ in range(TRIES):
+        try:
+            return await make()
+        except Lost:
+            if found := await find():
+                return found
+    return await make()
 
 
 async def ready_ecommerce(api: Api, currency: str, *, create: bool) -> list[str]:

@@ -122,12 +122,13 @@ class Api:
         body: bytes | None = None,
         decode: Any = msgspec.json.decode,
         final: frozenset[int] = frozenset(),
+        once: bool = False,
     ) -> Answer:
         """One call; an answer that is no success is raised. `route` defaults to method and path."""
         route = route or f"{method} {path}"
         try:
             answer = await self._client.request(
-                method, path, route=route, params=params, body=body, decode=decode, final=final
+                method, path, route=route, params=params, body=body, decode=decode, final=final, once=once
             )
         except msgspec.ValidationError as error:
             raise Mend(
@@ -201,18 +202,18 @@ class Api:
         return _dicts(await self.send("GET", "/contacts/lists", params=_page(offset)), "lists")
 
     async def create_list(self, name: str, folder: int) -> int:
-        """The id of a new list."""
+        """The id of a new list. Raises `Lost`: names need not be unique, so it is not said twice."""
         body = msgspec.json.encode({"name": name, "folderId": folder})
-        return _number(await self.send("POST", "/contacts/lists", body=body), "id")
+        return _number(await self.send("POST", "/contacts/lists", body=body, once=True), "id")
 
     async def folders(self, offset: int) -> list[dict[str, Any]]:
         """Up to `LIST_PAGE` folders (`id`, `name`) from `offset`."""
         return _dicts(await self.send("GET", "/contacts/folders", params=_page(offset)), "folders")
 
     async def create_folder(self, name: str) -> int:
-        """The id of a new folder."""
+        """The id of a new folder. Raises `Lost`, as a list does."""
         body = msgspec.json.encode({"name": name})
-        return _number(await self.send("POST", "/contacts/folders", body=body), "id")
+        return _number(await self.send("POST", "/contacts/folders", body=body, once=True), "id")
 
     # --- contacts
 

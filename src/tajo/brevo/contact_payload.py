@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from tajo.brevo.attributes import BUILT_IN, EMAIL, Attributes, coerce
 from tajo.brevo.phones import e164
@@ -14,6 +15,19 @@ from tajo.brevo.tracing import Traced, digest, encode
 from tajo.sync.model import Consent, Contact, Write
 
 _INTO_ATTRIBUTES = "attributes."
+
+
+class _Row(Struct):
+    email: str
+
+
+_row = msgspec.json.Decoder(_Row)
+
+
+def email_of(write: Write) -> str:
+    """The address in lower case, by which Brevo names a row; it is in the body, and nowhere else."""
+    return _row.decode(write.body).email
+
 
 Lane = tuple[tuple[int, ...], bool | None]
 """What the rows of one import share: the lists they join, ascending, and the blocklist flag."""
@@ -84,7 +98,6 @@ class ContactPayload:
             or contact.rename is not None
             or any(isinstance(value, bool) for value in attributes.values()),
             person=contact.person,
-            email=email,
             consent=told,
             blocks=blocked is True,
             rename=contact.rename,

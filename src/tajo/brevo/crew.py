@@ -99,4 +99,4 @@ class Crew:
 
 def _name(write: Write) -> Hashable:
     """Two writes with one name must not be under way at once: the older one might land last."""
-    return write.email or write.key
+    return write.person or write.key

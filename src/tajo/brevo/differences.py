@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from tajo.brevo.api import PRODUCT, Api, SwitchedOff
 from tajo.brevo.attributes import BUILT_IN, EMAIL
+from tajo.brevo.contact_payload import email_of
 from tajo.sync.model import Resource, Write
 
 SAMPLES = 5
@@ -43,7 +44,7 @@ async def differences(api: Api, samples: Mapping[Resource, Sequence[Write]]) -> 
     look_ups = min(LOOKED_UP, api.limits.headroom(PRODUCT))
     for write in chain.from_iterable(writes[:SAMPLES] for writes in samples.values()):
         if write.person:
-            now = await api.contact_details(write.email if write.rename is None else write.rename)
+            now = await api.contact_details(email_of(write) if write.rename is None else write.rename)
             entries.append(_entry(write, "contact", bool(now), contact_changes(write, now)))
         elif write.key.resource in CATALOGUE and look_ups:
             look_ups -= 1

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from tajo.brevo.api import PAGE, PROCESS
 from tajo.brevo.batch_outbox import WAYS
-from tajo.brevo.contacts_outbox import ENVELOPE, FEW, IMPORT_BYTES
+from tajo.brevo.contacts_outbox import FEW, IMPORT_BYTES
 from tajo.brevo.limits import AccountLimits
 from tajo.sync.model import Resource
 
@@ -73,7 +73,7 @@ def _contacts(count: int) -> Calls:
     """Few go singly; of an import it is asked when it is done, and what arrived is read back."""
     if count <= FEW:
         return Calls({"POST /contacts": count})
-    imports = -(-count * ROW_BYTES // (IMPORT_BYTES - ENVELOPE))
+    imports = -(-count * ROW_BYTES // IMPORT_BYTES)
     return Calls({IMPORT: imports, PROCESS: POLLS * imports, LISTING: count // PAGE + 1})
 
 

@@ -25,7 +25,7 @@ def run(arguments: list[str]) -> int:
     # A sweep makes millions of objects that die young and hold no circles: looking through all that
     # the imports made, again and again, was a tenth of its time.
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(5_000, 10, 5)
     try:
         result = app(args=arguments, prog_name="tajo", standalone_mode=False)
     except Mend as error:

@@ -1,6 +1,7 @@
 """The nouns: what a store holds, in words that belong to no vendor.
 
-Records are frozen and hold only what somebody downstream uses. Money is `Decimal` in the
+Records are frozen and hold only what somebody downstream uses; they cannot form circles, so the garbage
+collector need not look at them (`gc=False`). Money is `Decimal` in the
 store's default currency, unless a name says otherwise; moments are aware `datetime`s in UTC.
 """
 
@@ -34,7 +35,7 @@ class Resource(StrEnum):
     GUESTS = "guests"
 
 
-class Key(Struct, frozen=True, order=True):
+class Key(Struct, frozen=True, gc=False, order=True):
     """The name of one thing in the store. `id` is the store's own number, never an e-mail."""
 
     resource: Resource
@@ -64,7 +65,7 @@ class Store(Struct, frozen=True, kw_only=True):
     groups: dict[int, str] = {}
 
 
-class Address(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Address(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """A postal address, with BigCommerce's V3 names. `country_code` is ISO 3166 alpha-2, upper case."""
 
     first_name: str = ""
@@ -83,7 +84,7 @@ class Address(Struct, frozen=True, kw_only=True, omit_defaults=True):
 FieldValue = str | int | float | bool | list[str]
 
 
-class Customer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Customer(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """A person as one account sees it. A guest or a mere subscriber is a customer with id 0.
 
     `fields`: the merchant's own form fields and customer attributes, by their name.
@@ -108,7 +109,7 @@ class Customer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     fields: dict[str, FieldValue] = {}
 
 
-class Subscriber(Struct, frozen=True, kw_only=True):
+class Subscriber(Struct, frozen=True, gc=False, kw_only=True):
     """A newsletter record. It is no consent: `consents` is (`marketing_newsletter`, `abandoned_cart`)."""
 
     id: int
@@ -121,7 +122,7 @@ class Subscriber(Struct, frozen=True, kw_only=True):
     modified: datetime | None = None
 
 
-class Line(Struct, frozen=True, kw_only=True):
+class Line(Struct, frozen=True, gc=False, kw_only=True):
     """One line of an order. `price` and `total` include tax, in the store's default currency.
 
     `product_id` 0: something that is not in the catalogue. `variant_id` 0: none.
@@ -136,7 +137,7 @@ class Line(Struct, frozen=True, kw_only=True):
     total: Decimal = ZERO
 
 
-class Order(Struct, frozen=True, kw_only=True):
+class Order(Struct, frozen=True, gc=False, kw_only=True):
     """An order. `total` includes tax and shipping, in the store's default currency.
 
     `rate`: how much of the currency that was paid one unit of the default currency is (1 if the same).
@@ -165,7 +166,7 @@ class Order(Struct, frozen=True, kw_only=True):
     migrated: bool = False
 
 
-class Refund(Struct, frozen=True, kw_only=True):
+class Refund(Struct, frozen=True, gc=False, kw_only=True):
     """Money given back. `amount` is in the currency in which the order was paid."""
 
     id: int
@@ -174,7 +175,7 @@ class Refund(Struct, frozen=True, kw_only=True):
     created: datetime | None = None
 
 
-class Category(Struct, frozen=True, kw_only=True):
+class Category(Struct, frozen=True, gc=False, kw_only=True):
     """A category. `name` is its path from the root, joined by ` > `; `path` its URL path."""
 
     id: int
@@ -184,7 +185,7 @@ class Category(Struct, frozen=True, kw_only=True):
     visible: bool = True
 
 
-class Variant(Struct, frozen=True, kw_only=True):
+class Variant(Struct, frozen=True, gc=False, kw_only=True):
     """One buyable form of a product. `stock` None: not tracked. `options`: `Red / XL`."""
 
     id: int
@@ -196,7 +197,7 @@ class Variant(Struct, frozen=True, kw_only=True):
     purchasable: bool = True
 
 
-class Product(Struct, frozen=True, kw_only=True):
+class Product(Struct, frozen=True, gc=False, kw_only=True):
     """A product. `price` is what the storefront shows, `was` the higher price it replaces (or None).
 
     `path` is its URL path; `storefronts` the channels on which it is sold; `variants` is empty for a
@@ -224,7 +225,7 @@ class Product(Struct, frozen=True, kw_only=True):
 Record = Customer | Subscriber | Order | Refund | Category | Product
 
 
-class Change(Struct, frozen=True):
+class Change(Struct, frozen=True, gc=False):
     """What a look at `key` found: a record; None: it is gone; or `flaw`: why it cannot be understood."""
 
     key: Key
@@ -246,7 +247,7 @@ class Batch(Struct, frozen=True):
     total: int | None = None
 
 
-class Metrics(Struct, frozen=True, kw_only=True):
+class Metrics(Struct, frozen=True, gc=False, kw_only=True):
     """What a person bought: counted orders only, refunds subtracted."""
 
     orders_count: int = 0
@@ -267,7 +268,7 @@ class Consent(StrEnum):
     WITHHELD = "withheld"
 
 
-class Contact(Struct, frozen=True, kw_only=True):
+class Contact(Struct, frozen=True, gc=False, kw_only=True):
     """A person as the destination shall see them: a projection of everything with one e-mail.
 
     `person` is the keyed hash of the lower-case e-mail. `storefronts`: where the person is known.
@@ -289,13 +290,12 @@ class Contact(Struct, frozen=True, kw_only=True):
     rename: int | None = None
 
 
-class Write(Struct, frozen=True, kw_only=True):
+class Write(Struct, frozen=True, gc=False, kw_only=True):
     """One mapped payload, ready to go. `fingerprint` covers everything that the destination would see.
 
     `lane`: writes that may travel in one call share it (an opaque, hashable word of the destination).
     `alone`: must not travel with others. `person`: for contacts.
     `consent`: what this write tells about it. `blocks`: it blocklists the contact.
-    `email`: for contacts, the address in lower case, to find the row again; never stored by the ledger.
     """
 
     key: Key
@@ -304,7 +304,6 @@ class Write(Struct, frozen=True, kw_only=True):
     lane: Any = None
     alone: bool = False
     person: bytes = b""
-    email: str = ""
     consent: Consent | None = None
     blocks: bool = False
     rename: int | None = None
@@ -319,7 +318,7 @@ class Verdict(StrEnum):
     REPLACED = "replaced"
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
+class Outcome(Struct, frozen=True, gc=False, kw_only=True):
     """The answer to one write. `reason`: for people. `contact_id`: the destination's own id, if told.
 
     `left_out`: what was dropped to make it pass, e.g. `SMS`. `seconds`: when to retry.
@@ -333,7 +332,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
 
 
-class Existing(Struct, frozen=True, kw_only=True):
+class Existing(Struct, frozen=True, gc=False, kw_only=True):
     """A contact that the destination already holds. `phone`: E.164 or empty."""
 
     id: int

@@ -46,7 +46,9 @@ R = TypeVar("R", Category, Product, Refund, Order, Subscriber, Customer)
 #: A change of these facts of an order makes its buyer's contact stale.
 _TELLING = ("status_id", "counted", "amount", "refunded", "person", "customer_id")
 
-_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+#: An address that could exist: an order with another one is dropped from its batch without a word.
+_LABEL = r"[^\W_](?:(?:[^\W_]|-){0,61}[^\W_])?"
+_EMAIL = re.compile(rf"[^\s@,;:<>()\[\]\"\\]{{1,64}}@(?:{_LABEL}\.)+(?!\d+$)(?=..){_LABEL}")
 
 NO_EMAIL = "no e-mail address, by which alone a contact is known"
 BAD_EMAIL = "the e-mail address cannot exist"
@@ -93,7 +95,7 @@ class Page(Struct, eq=False):
     open: int = 0
 
 
-class Ticket(Struct, kw_only=True, eq=False):
+class Ticket(Struct, kw_only=True, eq=False, gc=False):
     """A write with what must be remembered once it is delivered.
 
     `about`: the key to look at again; `parent`: a variant's product; `blocked`: whether the contact is
