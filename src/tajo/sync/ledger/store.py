@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from threading import Thread
 from typing import Any
+from weakref import WeakKeyDictionary
 
+import aiosqlite
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import ColumnElement, Connection, Table, event, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Table, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -85,7 +89,7 @@ class Ledger:
 
     async def close(self) -> None:
         """Let go of the database."""
-        await self._engine.dispose()
+        await _dispose(self._engine)
 
 
 async def open_ledger(url: str, secret: Secret) -> Ledger:
@@ -104,13 +108,13 @@ async def open_ledger(url: str, secret: Secret) -> Ledger:
         if proof != secret.proof:
             raise wrong_secret()
     except (DBAPIError, CommandError) as error:
-        await engine.dispose()
+        await _dispose(engine)
         raise Mend(
             f"the database cannot be used: {_first_line(error)}",
             "check database_url (or TAJO_DATABASE_URL), that the server runs and the file may be written.",
         ) from None
     except BaseException:
-        await engine.dispose()
+        await _dispose(engine)
         raise
     return Ledger(engine, secret)
 
@@ -171,10 +175,34 @@ def _engine(url: str) -> AsyncEngine:
     parsed = parsed.set(drivername=driver)
     if driver.startswith("postgresql"):
         return create_async_engine(parsed, pool_size=5)
+    arguments, options = parsed.get_dialect()().create_connect_args(parsed)
+    workers: list[Thread] = []
+
+    async def connect() -> aiosqlite.Connection:
+        connection = aiosqlite.connect(*arguments, **options, timeout=60)
+        workers.append(connection._thread)
+        return await connection
+
     # One connection: SQLite has one writer, and waiting for it in the pool costs no retries.
-    engine = create_async_engine(parsed, pool_size=1, max_overflow=0, connect_args={"timeout": 60})
+    engine = create_async_engine(parsed, pool_size=1, max_overflow=0, async_creator=connect)
     event.listen(engine.sync_engine, "connect", _tune_sqlite)
+    _workers[engine.sync_engine] = workers
     return engine
+
+
+async def _dispose(engine: AsyncEngine) -> None:
+    """Close all connections, and wait for SQLite's worker threads.
+
+    A transaction that was cancelled leaves its worker to end by itself; one that outlives the event
+    loop dies with a traceback on stderr.
+    """
+    await engine.dispose()
+    for worker in _workers.pop(engine.sync_engine, ()):
+        await asyncio.to_thread(worker.join, 10.0)
+
+
+#: The threads in which aiosqlite works, by engine; it tells them nowhere else.
+_workers: WeakKeyDictionary[Engine, list[Thread]] = WeakKeyDictionary()
 
 
 def _tune_sqlite(connection: Any, _record: object) -> None:
