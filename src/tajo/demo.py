@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -99,16 +99,25 @@ async def _show_samples(console: Console, shop: Mapping[str, Any], brevo: Mappin
 
 def _samples(contacts: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Somebody who agreed and buys often, a guest, somebody who did not agree; whom the store has."""
+    fits: dict[str, Callable[[int, bool, bool], bool]] = {
+        "A customer who agreed to the newsletter": lambda orders, account, blocked: (
+            orders > 2 and account and not blocked
+        ),
+        "A guest: in no customer list of BigCommerce, found in the orders": lambda orders, account, _: (
+            orders > 1 and not account
+        ),
+        "A customer who did not agree: in Brevo, but blocklisted for e-mail": lambda _, account, blocked: (
+            account and blocked
+        ),
+    }
     found: dict[str, dict[str, Any]] = {}
-    for contact in contacts:
-        attributes = contact["attributes"]
-        orders, account = attributes.get("ORDER_COUNT", 0), "SIGNUP_DATE" in attributes
-        if account and orders > 2 and not contact["emailBlacklisted"]:
-            found.setdefault("A customer who agreed to the newsletter", contact)
-        if not account and orders > 1:
-            found.setdefault("A guest: in no customer list of BigCommerce, found in the orders", contact)
-        if account and contact["emailBlacklisted"]:
-            found.setdefault("A customer who did not agree: in Brevo, but blocklisted for e-mail", contact)
+    for title, fit in fits.items():
+        for contact in contacts:
+            attributes = contact["attributes"]
+            orders, account = attributes.get("ORDER_COUNT", 0), "SIGNUP_DATE" in attributes
+            if fit(orders, account, contact["emailBlacklisted"]):
+                found[title] = contact
+                break
     return found
 
 
