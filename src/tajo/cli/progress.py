@@ -60,6 +60,8 @@ def _report(lines: list[Line], done: threading.Event) -> None:
 
 def _bars(lines: list[Line], seconds: float) -> Table:
     table = Table.grid(padding=(0, 2))
+    for _ in range(4):
+        table.add_column(no_wrap=True)
     for line in lines:
         for resource, tally in line.account.resources.items():
             table.add_row(str(resource), _bar(tally), _numbers(tally), _pace(tally, seconds))
@@ -70,7 +72,7 @@ def _bars(lines: list[Line], seconds: float) -> Table:
 def _bar(tally: Tally) -> ProgressBar:
     total = tally.seen if tally.done else tally.total
     return ProgressBar(
-        total=max(total or 1, 1), completed=tally.seen if total or not tally.done else 1, width=28
+        total=max(total or 1, 1), completed=tally.seen if total or not tally.done else 1, width=16
     )
 
 

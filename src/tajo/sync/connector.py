@@ -124,7 +124,8 @@ class Connector:
     async def _round(self, wanted: frozenset[Resource], *, full: bool) -> bool:
         """One run to its end; returns whether it was one that had been cut off before."""
         run = await self._begin(full, wanted)
-        self.account.run, self.account.mode = run.id, run.mode
+        everything = all(position.since is None for position in self._sweeping.values())
+        self.account.run, self.account.mode = run.id, "full" if everything else run.mode
         if Resource.CUSTOMERS in wanted:
             await self._patiently("contacts", self._census(run))
         await self._patiently("sync", self._lanes(wanted))

@@ -51,7 +51,7 @@ _LABEL = r"[^\W_](?:(?:[^\W_]|-){0,61}[^\W_])?"
 _EMAIL = re.compile(rf"[^\s@,;:<>()\[\]\"\\]{{1,64}}@(?:{_LABEL}\.)+(?!\d+$)(?=..){_LABEL}")
 
 NO_EMAIL = "no e-mail address, by which alone a contact is known"
-BAD_EMAIL = "the e-mail address cannot exist"
+BAD_EMAIL = "the e-mail address cannot exist, or has other letters than ASCII"
 
 
 class Policy(Struct, frozen=True, kw_only=True):
@@ -469,7 +469,8 @@ def _reader(subscriber: Subscriber) -> Customer:
 
 
 def _plausible(email: str) -> bool:
-    return bool(_EMAIL.fullmatch(email.strip()))
+    # Of an international domain no vendor says in which spelling it takes it; parked, it is not lost.
+    return email.isascii() and bool(_EMAIL.fullmatch(email.strip()))
 
 
 def _readable(batch: Batch, kind: type[R]) -> tuple[list[R], Weighed]:
