@@ -51,7 +51,8 @@ _LABEL = r"[^\W_](?:(?:[^\W_]|-){0,61}[^\W_])?"
 _EMAIL = re.compile(rf"[^\s@,;:<>()\[\]\"\\]{{1,64}}@(?:{_LABEL}\.)+(?!\d+$)(?=..){_LABEL}")
 
 NO_EMAIL = "no e-mail address, by which alone a contact is known"
-BAD_EMAIL = "the e-mail address cannot exist, or has other letters than ASCII"
+BAD_EMAIL = "the e-mail address cannot exist"
+FOREIGN_EMAIL = "the e-mail address has other letters than ASCII: a batch of orders may drop it unsaid"
 
 
 class Policy(Struct, frozen=True, kw_only=True):
@@ -243,6 +244,8 @@ async def orders(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
             weighed.settled.append(key)
         elif not _plausible(order.email):
             weighed.parked.append((key, BAD_EMAIL if order.email else NO_EMAIL))
+        elif not order.email.isascii():
+            weighed.parked.append((key, FOREIGN_EMAIL))
         else:
             live = seconds(order.created) >= desk.live_since or (
                 old is not None and changed and seconds(order.modified or order.created) >= desk.live_since
@@ -469,8 +472,7 @@ def _reader(subscriber: Subscriber) -> Customer:
 
 
 def _plausible(email: str) -> bool:
-    # Of an international domain no vendor says in which spelling it takes it; parked, it is not lost.
-    return email.isascii() and bool(_EMAIL.fullmatch(email.strip()))
+    return bool(_EMAIL.fullmatch(email.strip()))
 
 
 def _readable(batch: Batch, kind: type[R]) -> tuple[list[R], Weighed]:
