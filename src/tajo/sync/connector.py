@@ -59,6 +59,7 @@ _CENSUS = "contacts"
 _GATHERED = 500
 _GUESTS_AT_ONCE = 500
 _DRAIN_AT_ONCE = 2000
+_STOCK = 2000
 
 
 class Connector:
@@ -271,11 +272,15 @@ class Connector:
         tally = self.account.tally(resource)
         since = None if position.since is None else moment(position.since)
         pages = self._source.pages(resource, since=since, cursor=position.cursor)
+        stock = _STOCK
         async for batch in _ahead(_gathered(pages)):
             if tally.total is None:
                 unknown = batch.total is None and batch.cursor
                 tally.total = await self._source.count(resource, since=since) if unknown else batch.total
             await self._deliver(delivery, outbox, batch)
+            if tally.seen >= stock:  # the tables have grown beyond what the database knows of them
+                await self._ledger.take_stock()
+                stock *= 4
 
     async def _swept(self, resource: Resource) -> None:
         started_at = self._sweeping[resource].started_at
