@@ -24,7 +24,7 @@ lint: .venv/.dev ## Style, format and types
 	@$(BIN)/mypy
 
 bench: .venv/.dev ## Calls, time and memory against the limits' floor
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 docs: .venv/.dev ## Write the reference of the commands into docs/cli.md
 	@$(BIN)/python -m tests.test_docs_cli

@@ -312,6 +312,18 @@ async def test_a_contact_that_vanished_from_brevo_is_written_again_by_a_full_syn
     assert shop.told() == ["customers/1"]
 
 
+async def test_an_emptied_account_is_filled_again_by_a_full_sync(shop: Shop) -> None:
+    shop.store.put(R.CUSTOMERS, customer(1, "a@example.com"))
+    shop.store.put(R.ORDERS, order(1, "a@example.com", customer_id=1))
+    shop.store.put(R.CATEGORIES, Category(id=1, name="A"))
+    await shop.sync()
+    shop.platform.contacts.clear()
+    shop.platform.others.clear()
+    await shop.sync(full=True)
+    assert sorted(shop.platform.others) == ["categories/1", "orders/1"]
+    assert list(shop.platform.contacts) == ["a@example.com"]
+
+
 async def test_an_edited_or_archived_order_changes_its_buyer(shop: Shop) -> None:
     shop.store.put(R.CUSTOMERS, customer(1, "a@example.com"))
     shop.store.put(R.ORDERS, *(order(n, "a@example.com", "10", customer_id=1) for n in (1, 2)))

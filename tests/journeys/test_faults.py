@@ -423,9 +423,7 @@ def test_what_brevo_refuses_is_parked_while_the_rest_goes_on(tmp_path: Path) -> 
         assert listed.code == 1
         reasons = {row["key"]: row["reason"] for row in listed.answer["failures"]}
         assert reasons[f"customers/{made['id']}"] == "POST /contacts: HTTP 400, Invalid email address"
-        assert (
-            reasons[f"orders/{order}"] == "the e-mail address cannot exist"
-        )
+        assert reasons[f"orders/{order}"] == "the e-mail address cannot exist"
         assert f"customers/{made['id']}" in desk.tajo("failures", "list").out
         assert not E_MAIL.findall(listed.out)
 

@@ -29,6 +29,10 @@ PROCESS = "GET /processes/{id}"
 PRODUCT = "GET /products/{id}"
 
 
+VANISHED_LIST = re.compile(r"\blists?\b.*(does not|doesn't|do not) exist", re.IGNORECASE)
+"""How Brevo says that a list is gone (seen for contacts; the words are not documented)."""
+
+
 class Rejected(Refused):
     """Brevo will not take this request. `duplicates`: identifiers that another contact holds, lower case.
 
@@ -139,7 +143,7 @@ class Api:
             raise self._refusal(route, answer)
         return answer
 
-    def _refusal(self, route: str, answer: Answer) -> Exception:
+    def _refusal(self, route: str, answer: Answer) -> Exception:  # noqa: PLR0911 - a table of answers
         """The error that an answer stands for."""
         reason, code, duplicates = _words(answer)
         told = f"{route}: HTTP {answer.status}" + (f", {reason}" if reason else "")
@@ -156,6 +160,18 @@ class Api:
             return SwitchedOff(f"Brevo has this switched off ({told})", self._how_to_switch_on(route))
         if answer.status == 425 or code == "account_in_process":
             return Later(f"Brevo is still working on the account ({told})", seconds=60.0)
+        if answer.status == 404 and route == "GET /account":
+            return Mend(
+                f"there is no Brevo API at `brevo.api_url` ({told})",
+                "write it as https://api.brevo.com/v3, with the version at its end",
+            )
+        if route.partition(" ")[2].startswith("/contacts") and VANISHED_LIST.search(reason):
+            # Said of one record, but true of all: parked, each would wait for a human.
+            return Mend(
+                f"a list of Brevo vanished while contacts were written to it ({told})",
+                "run `tajo sync` again: a list that is configured by name is made anew, one by number "
+                "must be corrected in tajo.yaml",
+            )
         return Rejected(answer.status, told, code, duplicates)
 
     def _how_to_switch_on(self, route: str) -> str:

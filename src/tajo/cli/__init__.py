@@ -7,12 +7,16 @@ Exit codes: 0 all well; 1 some records failed, are parked or drifted; 2 usage or
 from __future__ import annotations
 
 import gc
+import io
 import sys
 
 import typer
 
 from tajo.cli.commands import app
 from tajo.errors import Later, Mend
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, which Typer turns into it by itself."""
 
 
 def main() -> None:
@@ -24,6 +28,9 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; whatever goes wrong is told in a sentence."""
     # A sweep makes millions of objects that die young and hold no circles: looking through all that
     # the imports made, again and again, was a tenth of its time.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a locale without these letters must not end a sync
+            stream.reconfigure(errors="backslashreplace")
     gc.freeze()
     gc.set_threshold(5_000, 10, 5)
     try:
@@ -38,6 +45,10 @@ def run(arguments: list[str]) -> int:
         print(error.format_message(), file=sys.stderr)
         return 2
     except (typer.Abort, KeyboardInterrupt):
+        result = INTERRUPTED
+    except OSError as error:
+        print(f"cannot write the answer: {error.strerror}", file=sys.stderr)
+        return 1
+    if result == INTERRUPTED:
         print("Stopped. Nothing is lost: the next sync goes on where this one was.", file=sys.stderr)
-        return 130
     return result if isinstance(result, int) else 0

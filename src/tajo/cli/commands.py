@@ -17,7 +17,7 @@ from tajo.app import Tajo, open_tajo, parts
 from tajo.cli import tell
 from tajo.cli.progress import watching
 from tajo.doctor import examine
-from tajo.errors import Usage
+from tajo.errors import Mend, Usage
 from tajo.export import export
 from tajo.plan import make_plan
 from tajo.preview import KINDS, preview
@@ -58,9 +58,26 @@ def _with_tajo(path: Path | None, verb: Callable[[Tajo], Coroutine[Any, Any, int
 
 
 async def _each(names: list[str], verb: Callable[[str], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
-    """The verb's answer for one connector, or `{"connectors": {name: answer}}` for several."""
-    answers = {name: await verb(name) for name in names}
-    return answers[names[0]] if len(names) == 1 else {"connectors": answers}
+    """The verb's answer for one connector, or `{"connectors": {name: answer}}` for several.
+
+    Of several, one that needs a human does not stop the others: its answer is `{"error": …}`.
+    """
+    if len(names) == 1:
+        return await verb(names[0])
+    answers: dict[str, dict[str, Any]] = {}
+    for name in names:
+        try:
+            answers[name] = await verb(name)
+        except Mend as error:
+            typer.echo(f"{name}: {error}", err=True)
+            answers[name] = {"error": error.problem}
+    return {"connectors": answers}
+
+
+def _exit_code(answer: dict[str, Any], *, clean: bool) -> int:
+    """3 if any connector needs a human, else 0 or 1."""
+    broken = any("error" in one for one in answer.get("connectors", {}).values())
+    return Mend.exit_code if broken else int(not clean)
 
 
 def _print_json(value: object) -> None:
@@ -125,7 +142,7 @@ def sync(
         answer = await _each(names, one)
         if json:
             _print_json(answer)
-        return 0 if clean else 1
+        return _exit_code(answer, clean=clean)
 
     return _with_tajo(config, verb)
 
@@ -259,14 +276,14 @@ def failures_replay(
         answer = await _each(tajo.names(connector), one)
         if json:
             _print_json(answer)
-        return 0 if clean else 1
+        return _exit_code(answer, clean=clean)
 
     return _with_tajo(config, verb)
 
 
 def _key(word: str) -> Key:
     resource, _, id_ = word.partition("/")
-    if resource not in list(Resource) or not id_.isdigit():
+    if resource not in list(Resource) or not (id_.isascii() and id_.isdecimal()):
         raise Usage(f"`{word}` names no record", "write it as `tajo failures list` does, e.g. orders/17.")
     return Key(Resource(resource), int(id_))
 

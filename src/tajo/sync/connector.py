@@ -15,7 +15,7 @@ from tajo.errors import Later, Mend
 from tajo.sync import weigh
 from tajo.sync.account import Account
 from tajo.sync.delivery import NOWHERE, Delivery
-from tajo.sync.ledger import people, queue, runs
+from tajo.sync.ledger import known, people, queue, runs
 from tajo.sync.ledger.store import Ledger
 from tajo.sync.model import Batch, Key, Resource, Store
 from tajo.sync.moments import moment
@@ -105,22 +105,13 @@ class Connector:
         """
         wanted = self._policy.resources & (resources or self._policy.resources)
         async with self._ledger.alone(self.name):
-            wanted |= await self._needed(wanted)
+            if Resource.CUSTOMERS in wanted:  # a contact without its orders would be a wrong one
+                wanted |= PARTS["orders"] & self._policy.resources
             if await self._round(wanted, full=full) and not self.account.troubles:
                 # What changed after the killed run had passed it is met now.
                 await self._round(wanted, full=False)
         self._measure()
         return self.account
-
-    async def _needed(self, wanted: frozenset[Resource]) -> frozenset[Resource]:
-        """What was never swept, but without which a contact would be a wrong one: its orders."""
-        if Resource.CUSTOMERS not in wanted:
-            return frozenset()
-        async with self._ledger.begin() as tx:
-            swept = await runs.swept_since(tx, self.name)
-        return PARTS["orders"] & self._policy.resources - frozenset(
-            Resource(r) for r in swept if r != _CENSUS
-        )
 
     async def _round(self, wanted: frozenset[Resource], *, full: bool) -> bool:
         """One run to its end; returns whether it was one that had been cut off before."""
@@ -204,7 +195,9 @@ class Connector:
         if position.done:
             return
         secret = self._ledger.secret
+        anybody = False
         async for met in self._destination.people():
+            anybody |= bool(met)
             at = self._now()
             async with self._ledger.begin() as tx:
                 named = [(secret.person(who.email or f"contact:{who.id}"), who) for who in met]
@@ -213,7 +206,10 @@ class Connector:
                 phones = {p: secret.phone(who.phone) if who.phone else b"" for p, who in named}
                 await people.claim_phones(tx, self.name, phones)
         async with self._ledger.begin() as tx:
-            await people.miss_contacts(tx, self.name, before=position.started_at)
+            missed = await people.miss_contacts(tx, self.name, before=position.started_at)
+            if missed and not anybody:  # the account was emptied, or is another one
+                await known.forget_all(tx, self.name)
+                self.account.notes["Brevo holds none of our contacts any more: everything is told anew"] += 1
             await runs.end_sweep(tx, self.name, _CENSUS, self._round_began)
 
     async def _lanes(self, wanted: frozenset[Resource]) -> None:

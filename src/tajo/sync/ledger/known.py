@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from tajo.sync.ledger.store import Row, Tx, upsert
 from tajo.sync.ledger.tables import known, orders, refunds
@@ -109,3 +109,8 @@ async def counts(tx: Tx, connector: str) -> dict[str, int]:
         .group_by(known.c.resource)
     )
     return {row[0]: row[1] for row in rows}
+
+
+async def forget_all(tx: Tx, connector: str) -> None:
+    """The destination holds nothing of what it was told."""
+    await tx.execute(delete(known).where(known.c.connector == connector))

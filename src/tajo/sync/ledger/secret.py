@@ -73,10 +73,13 @@ def find_secret(env_value: str | None, key_file: Path) -> Secret:
             f"cannot make the key file {key_file}: {error.strerror}",
             "set TAJO_SECRET_KEY, or let Tajo write into that folder.",
         ) from None
-    text = key_file.read_text().strip()
+    try:
+        text = key_file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        text = ""
     if len(text) < 32:
         raise Mend(
-            f"the key file {key_file} is cut short",
+            f"the key file {key_file} cannot be read, or is cut short",
             "restore it from a backup; or delete it together with the database.",
         )
     return Secret(text.encode())

@@ -79,7 +79,13 @@ class Ledger:
         database = self._engine.url.database
         if not database or database == ":memory:":
             return True
-        lock = os.open(f"{database}.lock", os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            lock = os.open(f"{database}.lock", os.O_WRONLY | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise Mend(
+                f"cannot lock {database}: {error.strerror}",
+                f"remove {database}.lock, and let Tajo write into that folder.",
+            ) from None
         stack.callback(os.close, lock)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
