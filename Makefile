@@ -16,7 +16,7 @@ demo: .venv/.runtime ## A simulated store's history arrives in a simulated Brevo
 
 test: .venv/.dev ## All tests, on SQLite and on a PostgreSQL of their own
 	@scripts/postgres
-	@$(BIN)/python -m pytest -q -n 2
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 lint: .venv/.dev ## Style, format and types
 	@$(BIN)/ruff check --quiet .

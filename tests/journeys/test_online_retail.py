@@ -99,7 +99,7 @@ def test_killed_thirty_times_it_ends_like_an_undisturbed_run(tmp_path: Path) -> 
             # A full sweep each time there is nothing left to resume, so that every kill hits work.
             process = tajo(env, "sync", "--json", *(["--full"] if deaths["finished"] else []))
             try:
-                process.wait(chance.uniform(0.3, seconds))
+                process.wait(chance.uniform(0.3, min(seconds, 4.0)))
                 deaths["finished"] += 1
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)

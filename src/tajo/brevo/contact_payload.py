@@ -138,7 +138,7 @@ def block(contact: Contact, mode: ConsentMode) -> tuple[bool | None, str]:
         return True, "consent withdrawn"
     if mode is ConsentMode.BLOCKLIST and not contact.exists:
         return True, "no consent, not in Brevo before"
-    return None, "no consent, in Brevo before"
+    return None, "no consent, blocklisted by us" if contact.blocked_by_us else "no consent, in Brevo before"
 
 
 def single(row: bytes, lane: Lane) -> bytes:
