@@ -1,6 +1,6 @@
 """The verbs of `tajo.app` in a terminal. Results go to stdout, progress and words of warning to stderr.
 
-Exit codes: 0 all well; 1 some records failed, are parked or drifted; 2 usage or configuration;
+Exit codes: 0 all well; 1 some records that this run met failed or are parked; 2 usage or configuration;
 3 a human must mend something (a token, a scope, a limit).
 """
 

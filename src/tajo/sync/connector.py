@@ -209,7 +209,9 @@ class Connector:
             missed = await people.miss_contacts(tx, self.name, before=position.started_at)
             if missed and not anybody:  # the account was emptied, or is another one
                 await known.forget_all(tx, self.name)
-                self.account.notes["Brevo holds none of our contacts any more: everything is told anew"] += 1
+                self.account.notes[
+                    "the account holds none of our contacts any more: everything is told anew"
+                ] += 1
             await runs.end_sweep(tx, self.name, _CENSUS, self._round_began)
 
     async def _lanes(self, wanted: frozenset[Resource]) -> None:

@@ -38,7 +38,7 @@ from tajo.sync.ports import Destination
 #: Payment was reached but not made: a checkout that may go on, not yet a sale.
 INCOMPLETE = 0
 
-#: Amounts are remembered in whole ten-thousandths, as BigCommerce writes them.
+#: Amounts are remembered in whole ten-thousandths, the finest that a store writes.
 SCALE = 10_000
 
 R = TypeVar("R", Category, Product, Refund, Order, Subscriber, Customer)
