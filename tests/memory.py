@@ -20,6 +20,7 @@ from tajo.sync.model import (
     Consent,
     Contact,
     Customer,
+    Event,
     Existing,
     Key,
     Order,
@@ -124,10 +125,12 @@ class MemoryPlatform:
     contacts: dict[str, dict[str, object]] = field(default_factory=dict)
     others: dict[str, object] = field(default_factory=dict)
     told: list[Write] = field(default_factory=list)
+    events: list[dict[str, object]] = field(default_factory=list)
     answer: Callable[[Write], str] = lambda _write: ""
     batch: int = 4
     calls: int = 0
     rules: str = ""
+    full_call: int = 1000
 
     async def open(self, store: Store, *, create: bool = True) -> None:
         pass
@@ -166,7 +169,7 @@ class MemoryPlatform:
         return self._write(
             Key(Resource.ORDERS, order.id),
             {"status": order.status_id, "total": str(order.total), "refunded": str(order.refunded)},
-            lane=historical,
+            lane="historical" if historical else "live",
         )
 
     def product(self, product: Product) -> Sequence[Write]:
@@ -185,9 +188,22 @@ class MemoryPlatform:
         return contact.customer.phone
 
     @staticmethod
-    def _write(key: Key, value: object, lane: object = None) -> Write:
+    def _write(key: Key, value: object, lane: str = "") -> Write:
         body = msgspec.json.encode(value)
         return Write(key=key, body=body, fingerprint=blake2b(body, digest_size=16).digest(), lane=lane)
+
+    def event(self, event: Event) -> Write | None:
+        value = {"event": event.kind, "about": str(event.key), "email": event.email}
+        return self._write(event.key, value)
+
+    async def tell(self, writes: Sequence[Write]) -> list[Outcome]:
+        self.calls += 1
+        return [self.apply(write) for write in writes]
+
+    async def tell_events(self, writes: Sequence[Write]) -> list[Outcome]:
+        self.calls += 1
+        self.events += [msgspec.json.decode(write.body) for write in writes]
+        return [Outcome(write=write, verdict=Verdict.DELIVERED) for write in writes]
 
     @asynccontextmanager
     async def outbox(self, resource: Resource, settle: object) -> AsyncIterator[MemoryOutbox]:

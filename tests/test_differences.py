@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from tajo.brevo.differences import Change, contact_changes, product_changes
+from tajo.brevo.tracing import encode
 from tajo.sync.model import Key, Resource, Write
 from tests.staged import NAME, Staged, staged
 
@@ -20,7 +21,7 @@ def write(attributes: dict[str, Any], lists: tuple[int, ...] = (), blocked: bool
         key=Key(Resource.CUSTOMERS, 1),
         body=body,
         fingerprint=b"",
-        lane=(lists, blocked),
+        lane=encode((lists, blocked)).decode(),
         person=b"p",
     )
 

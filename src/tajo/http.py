@@ -11,7 +11,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import httpx
@@ -45,6 +45,13 @@ class Limits(Protocol):
     def learn(self, route: str, status: int, headers: Mapping[str, str]) -> float | None:
         """Note what an answer says of the limits; on a 429, the seconds to wait (None: unknown)."""
         ...
+
+
+Body = bytes | Sequence[bytes]
+"""JSON in one piece, or in many small ones that are not copied together before they go."""
+
+PIECE = 65_536
+"""Bytes that are handed to the connection at a time."""
 
 
 class Answer(Struct, frozen=True):
@@ -114,7 +121,7 @@ class Client:
         *,
         route: str,
         params: Mapping[str, Any] | None = None,
-        body: bytes | None = None,
+        body: Body | None = None,
         decode: Callable[[bytes], Any] = msgspec.json.decode,
         final: frozenset[int] = frozenset(),
         once: bool = False,
@@ -136,12 +143,10 @@ class Client:
             lost = True
             try:
                 reply = await self._http.request(
-                    method,
-                    path,
-                    params=params,
-                    content=body,
-                    headers={"content-type": "application/json"} if body is not None else None,
+                    method, path, params=params, content=_content(body), headers=_headers(body)
                 )
+                # Its stream holds the reply that holds it: a page would stay until a garbage collection.
+                reply.stream = httpx.ByteStream(b"")
                 if reply.is_success and reply.content:
                     value = decode(reply.content)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -169,3 +174,24 @@ class Client:
     async def close(self) -> None:
         """Give the connections back."""
         await self._http.aclose()
+
+
+def _content(body: Body | None) -> bytes | AsyncIterator[bytes] | None:
+    return body if body is None or isinstance(body, bytes) else _pieces(body)
+
+
+async def _pieces(parts: Sequence[bytes]) -> AsyncIterator[bytes]:
+    piece = bytearray()
+    for part in parts:
+        piece += part
+        if len(piece) >= PIECE:
+            yield bytes(piece)
+            piece.clear()
+    yield bytes(piece)
+
+
+def _headers(body: Body | None) -> dict[str, str]:
+    if body is None:
+        return {}
+    size = {} if isinstance(body, bytes) else {"content-length": str(sum(map(len, body)))}
+    return {"content-type": "application/json", **size}

@@ -3,7 +3,7 @@
 `Rules` say what the merchant wants, `Api` speaks to the account, `BrevoDestination` is the door that
 `tajo.sync` knows. Inside: `limits` (when a call may go), `attributes` and `phones` (what a value must
 look like), `contact_payload` and `commerce_payloads` (pure rendering), `account` (getting it ready),
-`contacts_outbox` and `batch_outbox` (sending), `crew` (what these two share). For people who look before
+`contacts` and `batch_outbox` with its `crew` (sending). For people who look before
 they sync: `requests` (one write as it would go), `differences` (what it would change), `forecast` (calls).
 """
 

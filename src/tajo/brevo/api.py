@@ -20,14 +20,14 @@ from msgspec import Struct
 
 from tajo.brevo.limits import AccountLimits
 from tajo.errors import Later, Mend, Refused
-from tajo.http import Answer, Client, Clock, Patience
+from tajo.http import Answer, Body, Client, Clock, Lost, Patience
 
 PAGE = 1000
 LIST_PAGE = 50
 
 PROCESS = "GET /processes/{id}"
 PRODUCT = "GET /products/{id}"
-
+EVENTS = "POST /events/batch"
 
 VANISHED_LIST = re.compile(r"\blists?\b.*(does not|doesn't|do not) exist", re.IGNORECASE)
 """How Brevo says that a list is gone (seen for contacts; the words are not documented)."""
@@ -37,13 +37,22 @@ class Rejected(Refused):
     """Brevo will not take this request. `duplicates`: identifiers that another contact holds, lower case.
 
     The body's `code` is no guide to duplicates, it changed in 2026; `metadata` is
-    (pass-culture/pass-culture-main#22628).
+    (pass-culture/pass-culture-main#22628). `faults`: what is wrong with which row of a batch of events, by
+    its place from 0.
     """
 
-    def __init__(self, status: int, reason: str, code: str = "", duplicates: frozenset[str] = frozenset()):
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        code: str = "",
+        duplicates: frozenset[str] = frozenset(),
+        faults: Mapping[int, str] | None = None,
+    ) -> None:
         super().__init__(reason, code)
         self.status = status
         self.duplicates = duplicates
+        self.faults = faults or {}
 
 
 class SwitchedOff(Mend):
@@ -123,7 +132,7 @@ class Api:
         *,
         route: str = "",
         params: Mapping[str, Any] | None = None,
-        body: bytes | None = None,
+        body: Body | None = None,
         decode: Any = msgspec.json.decode,
         final: frozenset[int] = frozenset(),
         once: bool = False,
@@ -172,7 +181,7 @@ class Api:
                 "run `tajo sync` again: a list that is configured by name is made anew, one by number "
                 "must be corrected in tajo.yaml",
             )
-        return Rejected(answer.status, told, code, duplicates)
+        return Rejected(answer.status, told, code, duplicates, _faults(answer))
 
     def _how_to_switch_on(self, route: str) -> str:
         ecommerce = ("/ecommerce", "/orders", "/products", "/categories")
@@ -301,7 +310,7 @@ class Api:
             final=frozenset({425}),
         )
 
-    async def import_contacts(self, body: bytes) -> int:
+    async def import_contacts(self, body: Body) -> int:
         """`POST /contacts/import`; the id of the process that works on it. Sending it twice is harmless."""
         return _number(await self.send("POST", "/contacts/import", body=body), "processId")
 
@@ -316,6 +325,62 @@ class Api:
         except (httpx.HTTPError, httpx.InvalidURL):
             return ""
         return reply.text if reply.is_success else ""
+
+    async def delete_contact(self, email: str) -> bool:
+        """`DELETE /contacts/{email}`, for good. False: there was none."""
+        return await self._delete(
+            f"/contacts/{quote(email, safe='')}", "DELETE /contacts/{id}", {"identifierType": "email_id"}
+        )
+
+    async def _delete(self, path: str, route: str, params: Mapping[str, Any] | None = None) -> bool:
+        try:
+            await self.send("DELETE", path, route=route, params=params, decode=_unread)
+        except Rejected as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
+
+    # --- events
+
+    async def event(self, body: bytes) -> None:
+        """`POST /events`. Raises `Lost`: said twice, it has happened twice."""
+        await self.send("POST", "/events", body=body, decode=_unread, once=True)
+
+    async def events(self, body: bytes) -> Mapping[int, str]:
+        """`POST /events/batch`: what is wrong with those that were not taken, by their place from 0.
+
+        Out of the 100 calls an hour. None was taken where it raises `Rejected`, whose `faults` name some of
+        them. Raises `Lost`, as for a single event; and where a 207 does not name anything that failed
+        (OpenAPI of 2026-08: batchEventsResponse).
+        """
+        answer = await self.send("POST", "/events/batch", body=body, decode=_unread, once=True)
+        faults = _faults(answer)
+        if answer.status == 207 and not faults:
+            raise Lost(f"{EVENTS}: some events were refused, and it is not told which")
+        return faults
+
+    # --- webhooks
+
+    async def webhooks(self) -> list[dict[str, Any]]:
+        """The account's marketing webhooks: `id`, `url`, `description`, `events`, `batched`, `auth`.
+
+        Brevo lists the transactional ones unless it is told the type (OpenAPI of 2025-08). This and the
+        next three come out of the 100 calls an hour.
+        """
+        return _dicts(await self.send("GET", "/webhooks", params={"type": "marketing"}), "webhooks")
+
+    async def create_webhook(self, body: bytes) -> int:
+        """The id of a new webhook. Raises `Lost`: said twice, it would make two."""
+        return _number(await self.send("POST", "/webhooks", body=body, once=True), "id")
+
+    async def update_webhook(self, webhook: int, body: bytes) -> None:
+        """`PUT /webhooks/{id}`. Raises `Rejected` with status 404 if it is gone."""
+        await self.send("PUT", f"/webhooks/{webhook}", route="PUT /webhooks/{id}", body=body, decode=_unread)
+
+    async def delete_webhook(self, webhook: int) -> bool:
+        """`DELETE /webhooks/{id}`. False: there was none."""
+        return await self._delete(f"/webhooks/{webhook}", "DELETE /webhooks/{id}")
 
     # --- eCommerce
 
@@ -346,10 +411,7 @@ def _dicts(answer: Answer, name: str) -> list[dict[str, Any]]:
 
 def _words(answer: Answer) -> tuple[str, str, frozenset[str]]:
     """Message, code and duplicate identifiers of an error body, which may be empty or HTML."""
-    try:
-        body = _dict(msgspec.json.decode(answer.body))
-    except msgspec.DecodeError:
-        body = {}
+    body = _object(answer)
     duplicates = _dict(body.get("metadata")).get("duplicate_identifiers")
     names = duplicates if isinstance(duplicates, list) else []
     return (
@@ -357,6 +419,26 @@ def _words(answer: Answer) -> tuple[str, str, frozenset[str]]:
         str(body.get("code") or ""),
         frozenset(str(name).lower() for name in names),
     )
+
+
+def _faults(answer: Answer) -> dict[int, str]:
+    """What is wrong with which row: `errors[{eventIndex: [0, ...], message}]` of a batch of events."""
+    errors = _object(answer).get("errors")
+    return {
+        place: mask(str(error.get("message") or f"HTTP {answer.status}"))
+        for error in (errors if isinstance(errors, list) else ())
+        if isinstance(error, dict) and isinstance(error.get("eventIndex"), list)
+        for place in error["eventIndex"]
+        if isinstance(place, int)
+    }
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    """The body as an object; an empty one for anything else."""
+    try:
+        return _dict(msgspec.json.decode(answer.body))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
 
 
 _EMAIL = re.compile(r"[^\s@\"'<>()\[\]{},;:]+@[^\s@\"'<>()\[\]{},;:]+")

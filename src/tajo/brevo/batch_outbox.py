@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
-from typing import Any
 
 from msgspec import Struct
 
 from tajo.brevo.api import Api, Rejected
-from tajo.brevo.commerce_payloads import NOBODY, upsert
+from tajo.brevo.commerce_payloads import HISTORY, NOBODY, upsert
 from tajo.brevo.crew import Crew
 from tajo.brevo.limits import NAP
 from tajo.brevo.tracing import encode
@@ -46,11 +45,11 @@ class Way(Struct, frozen=True):
     path: str
     field: str
     rows: int
-    settings: Callable[[Any], dict[str, bool]]
-    single: Callable[[Any], str]
+    settings: Callable[[str], dict[str, bool]]
+    single: Callable[[str], str]
     single_body: Callable[[bytes], bytes]
 
-    def batch_body(self, lane: Any, rows: Iterable[bytes]) -> bytes:
+    def batch_body(self, lane: str, rows: Iterable[bytes]) -> bytes:
         """The body of a batch: rows spliced as they are."""
         settings = encode(self.settings(lane))
         return settings[:-1] + f',"{self.field}":['.encode() + b",".join(rows) + b"]}"
@@ -61,8 +60,8 @@ WAYS = {
         path="/orders/status/batch",
         field="orders",
         rows=1000,
-        settings=lambda historical: {"historical": historical},
-        single=lambda historical: "" if historical else "/orders/status",
+        settings=lambda lane: {"historical": lane == HISTORY},
+        single=lambda lane: "" if lane == HISTORY else "/orders/status",
         single_body=bytes,
     ),
     Resource.PRODUCTS: Way(
@@ -88,7 +87,7 @@ WAYS = {
 class Pool:
     """The writes of one lane, in the order in which they came."""
 
-    def __init__(self, lane: Any, way: Way) -> None:
+    def __init__(self, lane: str, way: Way) -> None:
         self.lane = lane
         self.rows: deque[tuple[Write, Key | None]] = deque()
         self.bytes = 0
@@ -136,7 +135,7 @@ class BatchOutbox:
         self._crew = crew
         self._clock = clock
         self._route = f"POST {way.path}"
-        self._pools: dict[Any, Pool] = {}
+        self._pools: dict[str, Pool] = {}
         self._parent: Key | None = None
         self._under_way: set[Key] = set()
         self._hurry = 0  # how many callers wait for everything to go now
@@ -173,7 +172,7 @@ class BatchOutbox:
         finally:
             self._hurry -= 1
 
-    def _pool(self, lane: Any) -> Pool:
+    def _pool(self, lane: str) -> Pool:
         pool = self._pools.get(lane)
         if pool is None:
             pool = self._pools[lane] = Pool(lane, self._way)

@@ -34,6 +34,9 @@ STATUSES = (
 )
 """Brevo's `status` is a free word; this is BigCommerce's, by status id (merchants rename the labels)."""
 
+HISTORY, LIVE = "historical", "live"
+"""The lanes of orders: a batch says once for all of them whether they start automations."""
+
 NOBODY = "nobody"
 """The lane of an order without an e-mail or a phone; Brevo demands one (docs/import-your-orders)."""
 
@@ -64,7 +67,7 @@ class CommercePayloads:
             Traced("id", f"{self._prefix}{order.id}", "id"),
             Traced("createdAt", stamp(order.created), "created"),
             Traced("updatedAt", stamp(order.modified or order.created), "modified"),
-            Traced("status", self._statuses.get(order.status_id) or slug(order.status), "status_id"),
+            Traced("status", self.status(order.status_id, order.status), "status_id"),
             Traced("amount", money(order.total), "total"),
             Traced("storeId", str(order.storefront), "storefront"),
             Traced("identifiers.email_id", email, "email"),
@@ -85,7 +88,7 @@ class CommercePayloads:
             ),
             Traced("metaInfo.currency", order.currency, "currency"),
             Traced("metaInfo.exchange_rate", None if order.rate == 1 else str(order.rate), "rate"),
-            Traced("metaInfo.storefront", self._names.get(order.storefront), "storefront"),
+            Traced("metaInfo.storefront", self.storefront(order.storefront), "storefront"),
             Traced("metaInfo.archived", order.archived or None, "archived"),
         ]
 
@@ -93,7 +96,17 @@ class CommercePayloads:
         """The write that tells this order; historical ones start no automation."""
         payload = assemble(self.traced_order(order))
         key = Key(Resource.ORDERS, order.id)
-        return _write(key, payload, lane=historical if "identifiers" in payload else NOBODY)
+        return _write(
+            key, payload, lane=(HISTORY if historical else LIVE) if "identifiers" in payload else NOBODY
+        )
+
+    def status(self, status_id: int, label: str = "") -> str:
+        """The word for a status; an unknown one's is made of the store's `label`."""
+        return self._statuses.get(status_id) or slug(label)
+
+    def storefront(self, number: int) -> str:
+        """The name of a storefront; empty if there is none of this number."""
+        return self._names.get(number, "")
 
     def _line(self, line: Line) -> dict[str, Any]:
         if line.product_id:
@@ -117,7 +130,7 @@ class CommercePayloads:
             Traced("description", product.description, "description"),
             Traced("categories", [f"{self._prefix}{number}" for number in product.categories], "categories"),
             Traced("imageUrl", product.image, "image"),
-            Traced("url", self._url(product.path, product.storefronts), "storefronts, path"),
+            Traced("url", self.url(product.path, product.storefronts), "storefronts, path"),
             Traced("sku", product.sku, "sku"),
             Traced("price", money(product.price), "price"),
             Traced("alternativePrice", None if product.was is None else money(product.was), "was"),
@@ -138,7 +151,7 @@ class CommercePayloads:
             Traced("brand", product.brand, "product.brand"),
             Traced("categories", [f"{self._prefix}{n}" for n in product.categories], "product.categories"),
             Traced("imageUrl", variant.image or product.image, "image, product.image"),
-            Traced("url", self._url(product.path, product.storefronts), "product.storefronts, product.path"),
+            Traced("url", self.url(product.path, product.storefronts), "product.storefronts, product.path"),
             Traced("sku", variant.sku, "sku"),
             Traced("price", money(variant.price), "price"),
             Traced("stock", variant.stock, "stock"),
@@ -165,6 +178,19 @@ class CommercePayloads:
             for id_ in variants
         ]
 
+    def gone_product(self, product: int, variants: Sequence[int]) -> list[Write]:
+        """The writes that tell that a product and these variants of it are gone, the product first.
+
+        Without a name, which an update does not need and an order in Brevo shall keep (SDK, endpoint text;
+        its typed model demands one all the same). So a product that Brevo never had is refused.
+        """
+        parent = f"{self._prefix}{product}"
+        gone = [(Key(Resource.PRODUCTS, product), {"id": parent})]
+        gone += [
+            (Key(Resource.VARIANTS, id_), {"id": f"{parent}-{id_}", "parentId": parent}) for id_ in variants
+        ]
+        return [_write(key, {**named, "isDeleted": True}) for key, named in gone]
+
     # --- categories
 
     def traced_category(self, category: Category) -> list[Traced]:
@@ -173,7 +199,7 @@ class CommercePayloads:
         return [
             Traced("id", f"{self._prefix}{category.id}", "id"),
             Traced("name", category.name, "name"),
-            Traced("url", self._url(category.path, sites or (self._default,)), "storefront, path"),
+            Traced("url", self.url(category.path, sites or (self._default,)), "storefront, path"),
             Traced("isDeleted", not category.visible, "visible"),
         ]
 
@@ -181,7 +207,12 @@ class CommercePayloads:
         """The write that tells a category."""
         return _write(Key(Resource.CATEGORIES, category.id), assemble(self.traced_category(category)))
 
-    def _url(self, path: str, storefronts: Sequence[int]) -> str:
+    def gone_category(self, category: int) -> Write:
+        """The write that tells that a category is gone; without a name, as for a product."""
+        key = Key(Resource.CATEGORIES, category)
+        return _write(key, {"id": f"{self._prefix}{category}", "isDeleted": True})
+
+    def url(self, path: str, storefronts: Sequence[int]) -> str:
         """Where a shopper finds it: on the default storefront if it is sold there, else on the first."""
         if not path or path.startswith(("http://", "https://")):
             return path
@@ -190,7 +221,7 @@ class CommercePayloads:
         return f"{site}/{path.lstrip('/')}" if site else ""
 
 
-def _write(key: Key, payload: dict[str, Any], lane: bool | str | None = None) -> Write:
+def _write(key: Key, payload: dict[str, Any], lane: str = "") -> Write:
     body = encode(payload)
     return Write(key=key, body=body, fingerprint=digest(body), lane=lane)
 

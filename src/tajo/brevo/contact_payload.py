@@ -32,6 +32,14 @@ def email_of(write: Write) -> str:
 Lane = tuple[tuple[int, ...], bool | None]
 """What the rows of one import share: the lists they join, ascending, and the blocklist flag."""
 
+_lane = msgspec.json.Decoder(Lane)
+
+
+def lane_of(word: str) -> Lane:
+    """The lane that a write's word names."""
+    lane: Lane = _lane.decode(word)
+    return lane
+
 
 class ContactPayload:
     """Renders contacts by the rules. `lists`: the ids of the lists that the rules name, as far as known."""
@@ -45,7 +53,7 @@ class ContactPayload:
             for rule in rules.mapping
             if rule.attribute.upper() != EMAIL and (attribute := attributes.of(rule))
         ]
-        self._lanes: dict[Lane, Lane] = {}
+        self._lanes: dict[Lane, str] = {}
         self._phones = [rule for rule in rules.mapping if rule.kind == "phone"]
 
     def phone(self, contact: Contact) -> str:
@@ -103,9 +111,12 @@ class ContactPayload:
             rename=contact.rename,
         )
 
-    def _lane(self, lists: tuple[int, ...], blocked: bool | None) -> Lane:
-        """One object per lane, as an outbox holds tens of thousands of writes."""
-        return self._lanes.setdefault((lists, blocked), (lists, blocked))
+    def _lane(self, lists: tuple[int, ...], blocked: bool | None) -> str:
+        """One object per lane, as an import holds tens of thousands of writes."""
+        lane = self._lanes.get((lists, blocked))
+        if lane is None:
+            lane = self._lanes[lists, blocked] = encode((lists, blocked)).decode()
+        return lane
 
     def _joined(self, contact: Contact) -> tuple[list[int], str]:
         """The ids of the lists that the contact joins, ascending, and what they are for."""
@@ -153,8 +164,8 @@ def renaming(row: bytes, lane: Lane) -> bytes:
     return encode({"attributes": attributes, "listIds": lane[0]} | _flag(lane[1]))
 
 
-def bulk(rows: Sequence[bytes], lane: Lane) -> bytes:
-    """The body of `POST /contacts/import`: rows spliced as they are.
+def bulk(rows: Sequence[bytes], lane: Lane) -> list[bytes]:
+    """The body of `POST /contacts/import` in pieces: rows spliced as they are, eight megabytes of them.
 
     Without `disableNotification` the owner gets a mail per import; `emptyContactsAttributes` would
     erase what the rows do not mention; the blocklist flag holds for all rows.
@@ -165,10 +176,9 @@ def bulk(rows: Sequence[bytes], lane: Lane) -> bytes:
         "emptyContactsAttributes": False,
         "disableNotification": True,
     } | ({"emailBlacklist": True} if lane[1] else {})
-    # In one go: at eight megabytes each copy counts.
     parts = [encode(settings)[:-1] + b',"jsonBody":[' + rows[0]]
     parts.extend(part for row in rows[1:] for part in (b",", row))
-    return b"".join([*parts, b"]}"])
+    return [*parts, b"]}"]
 
 
 def without_phone(row: bytes) -> tuple[bytes, str]:

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 from tajo.brevo.account import plan_words, ready_attributes, ready_ecommerce, ready_lists
-from tajo.brevo.api import PAGE, Api, Row
+from tajo.brevo.api import PAGE, Api, Rejected, Row
 from tajo.brevo.attributes import Attributes
 from tajo.brevo.batch_outbox import WAYS, BatchOutbox
 from tajo.brevo.commerce_payloads import CommercePayloads
 from tajo.brevo.contact_payload import ContactPayload
-from tajo.brevo.contacts_outbox import ContactsOutbox
+from tajo.brevo.contacts import IMPORT_BYTES, Contacts
 from tajo.brevo.crew import Crew
 from tajo.brevo.differences import differences
+from tajo.brevo.event_payloads import EventPayloads
+from tajo.brevo.events import Events
 from tajo.brevo.requests import request
 from tajo.brevo.rules import Rules
-from tajo.brevo.tracing import Traced
+from tajo.brevo.tracing import Traced, encode
 from tajo.http import Clock
-from tajo.sync.model import Category, Contact, Existing, Order, Product, Resource, Store, Write
+from tajo.sync.model import (
+    Category,
+    Contact,
+    Event,
+    Existing,
+    Order,
+    Outcome,
+    Product,
+    Resource,
+    Store,
+    Write,
+)
 from tajo.sync.ports import Outbox, Settle
-
-CONTACTS = frozenset({Resource.CUSTOMERS, Resource.SUBSCRIBERS, Resource.GUESTS})
 
 
 class BrevoDestination:
@@ -41,7 +51,10 @@ class BrevoDestination:
         self._clock = clock or Clock()
         self._contacts = ContactPayload(rules, Attributes(), {})
         self._commerce = CommercePayloads(rules, Store(name="", currency=""))
-        self._import_turn = asyncio.Lock()
+        self._happenings = EventPayloads(rules, Store(name="", currency=""))
+        self._lists: list[int] = []
+        self._people = Contacts(api, self._clock)
+        self._events = Events(api)
         self.plan = ""
         self.notes: list[str] = []
 
@@ -57,6 +70,8 @@ class BrevoDestination:
         self.notes = [*made, *filed, *await ready_ecommerce(self._api, store.currency, create=create)]
         self._contacts = ContactPayload(self._rules, attributes, lists)
         self._commerce = CommercePayloads(self._rules, store)
+        self._happenings = EventPayloads(self._rules, store)
+        self._lists = sorted(set(lists.values()))
 
     async def people(self, *, modified_since: datetime | None = None) -> AsyncIterator[Sequence[Existing]]:
         """All contacts, a thousand at a time; one without an e-mail has "" for it."""
@@ -67,6 +82,30 @@ class BrevoDestination:
             offset += PAGE
             if len(rows) < PAGE:
                 return
+
+    async def blocked(self, email: str) -> bool | None:
+        """Whether this contact is blocklisted for marketing mail; None: there is none."""
+        details = await self._api.contact_details(email)
+        return details.get("emailBlacklisted") is True if details else None
+
+    async def forget(self, email: str) -> bool:
+        """Delete a contact for good, with its history. False: there was none."""
+        return await self._api.delete_contact(email)
+
+    async def leave_lists(self, contact_id: int) -> bool:
+        """Take a contact out of every list that the rules name, and leave all else. False: it is gone.
+
+        `open` must have met the lists.
+        """
+        if not self._lists:
+            return True
+        try:
+            await self._api.update_contact(contact_id, encode({"unlinkListIds": self._lists}))
+        except Rejected as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
 
     # --- rendering
 
@@ -86,9 +125,21 @@ class BrevoDestination:
         """The writes that tell that these variants of the product are gone."""
         return self._commerce.withdrawn_variants(product, variants)
 
+    def gone_product(self, product: int, variants: Sequence[int]) -> Sequence[Write]:
+        """The writes that tell that a product and these variants of it are gone, the product first."""
+        return self._commerce.gone_product(product, variants)
+
+    def gone_category(self, category: int) -> Write:
+        """The write that tells that a category is gone."""
+        return self._commerce.gone_category(category)
+
     def category(self, category: Category) -> Write:
         """The write that tells this category."""
         return self._commerce.category(category)
+
+    def event(self, event: Event) -> Write | None:
+        """The write that tells this event; None where the merchant does not want it told."""
+        return self._happenings.write(event)
 
     def phone(self, contact: Contact) -> str:
         """The phone that the mapping names, E.164, or empty."""
@@ -117,18 +168,27 @@ class BrevoDestination:
 
     # --- sending
 
+    @property
+    def full_call(self) -> int:
+        """So many bytes of contacts' bodies fill an import."""
+        return IMPORT_BYTES
+
+    async def tell(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        """Tell contacts that share a lane, or that go alone; returns when each has been answered."""
+        return await self._people.tell(writes)
+
+    async def tell_events(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        """Tell events; returns when each has been answered."""
+        return await self._events.tell(writes)
+
     @asynccontextmanager
     async def outbox(self, resource: Resource, settle: Settle) -> AsyncIterator[Outbox]:
-        """An outbox for contacts (customers, subscribers, guests), orders, products or categories.
+        """An outbox for orders, products or categories.
 
         Leaving it flushes it; leaving it by an exception drops what has not been sent.
         """
         async with Crew(settle) as crew:
-            outbox: Outbox
-            if resource in CONTACTS:
-                outbox = ContactsOutbox(self._api, crew, self._clock, self._import_turn)
-            else:
-                outbox = BatchOutbox(self._api, WAYS[resource], crew, self._clock)
+            outbox = BatchOutbox(self._api, WAYS[resource], crew, self._clock)
             yield outbox
             await outbox.flush()
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from tajo.brevo.api import PRODUCT, Api, SwitchedOff
 from tajo.brevo.attributes import BUILT_IN, EMAIL
-from tajo.brevo.contact_payload import email_of
+from tajo.brevo.contact_payload import email_of, lane_of
 from tajo.sync.model import Resource, Write
 
 SAMPLES = 5
@@ -67,7 +67,7 @@ async def _product(api: Api, number: str) -> dict[str, Any]:
 def contact_changes(write: Write, now: Mapping[str, Any]) -> list[Change]:
     """What a contact's write changes. Lists are only ever joined; what is not mentioned stays."""
     row = msgspec.json.decode(write.body)
-    joined, blocked = write.lane
+    joined, blocked = lane_of(write.lane)
     held = now.get("attributes") or {}
     lists = sorted(now.get("listIds") or ())
     changes = [Change("email", now.get("email"), row["email"])]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from tajo.brevo.api import PAGE, PROCESS
 from tajo.brevo.batch_outbox import WAYS
-from tajo.brevo.contacts_outbox import FEW, IMPORT_BYTES
+from tajo.brevo.contacts import FEW, IMPORT_BYTES
 from tajo.brevo.limits import AccountLimits
 from tajo.sync.model import Resource
 
@@ -82,4 +82,4 @@ def _mixtures(products: int) -> Iterator[Calls]:
     way = WAYS[Resource.PRODUCTS]
     for batches in range(-(-products // way.rows), -1, -1):
         singles = max(0, products - batches * way.rows)
-        yield +Calls({f"POST {way.path}": batches, f"POST {way.single(None)}": singles})
+        yield +Calls({f"POST {way.path}": batches, f"POST {way.single('')}": singles})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tajo.brevo.batch_outbox import WAYS
-from tajo.brevo.contact_payload import renaming, single
+from tajo.brevo.contact_payload import lane_of, renaming, single
 from tajo.sync.model import Resource, Write
 
 
@@ -11,8 +11,8 @@ def request(write: Write) -> tuple[str, bytes]:
     """Method and path, and the exact body. Many writes travel together; what is said of each is the same."""
     if write.person:
         if write.rename is not None:
-            return f"PUT /v3/contacts/{write.rename}", renaming(write.body, write.lane)
-        return "POST /v3/contacts", single(write.body, write.lane)
+            return f"PUT /v3/contacts/{write.rename}", renaming(write.body, lane_of(write.lane))
+        return "POST /v3/contacts", single(write.body, lane_of(write.lane))
     resource = write.key.resource
     way = WAYS[Resource.PRODUCTS if resource is Resource.VARIANTS else resource]
     path = way.single(write.lane)

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from tajo.sync.mapping import Rule
+from tajo.sync.model import EventKind
 
 ListName = int | str
 """A Brevo list: an int is the id of a list that exists, a str the name of one that is made if missing."""
@@ -46,7 +47,9 @@ class Rules(Struct, frozen=True, kw_only=True):
 
     `id_prefix` keeps the orders, products and categories of several stores apart in one account,
     because ids are the only key there. `order_status_names` replaces the word that Brevo gets for a
-    BigCommerce status id.
+    BigCommerce status id. `events`: which kinds are told, and under which name (at most 255 characters of
+    `A-Za-z0-9_-`). `event_contacts`: the e-mail of the contact that an event is told of when it is about
+    no person, as one of stock; without one such an event is not told.
     """
 
     mapping: tuple[Rule, ...] = ()
@@ -55,6 +58,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     consent: ConsentMode = ConsentMode.BLOCKLIST
     id_prefix: str = ""
     order_status_names: dict[int, str] = {}
+    events: dict[EventKind, str] = {}
+    event_contacts: dict[EventKind, str] = {}
 
     def every_list(self) -> tuple[ListName, ...]:
         """All lists that are named anywhere, each once."""
@@ -64,7 +69,10 @@ class Rules(Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(name for name in named if name is not None))
 
     def fingerprint(self) -> str:
-        """A hash that changes whenever a payload might: compare it to know that all must be told anew."""
+        """A hash that changes whenever a payload of a record might: then all must be told anew.
+
+        What events are called is no part of it: what has happened is not told twice.
+        """
         words = (
             [(rule.path, rule.attribute, rule.kind) for rule in self.mapping],
             self.lists,

@@ -14,12 +14,13 @@ from msgspec.structs import replace
 from tajo.errors import Later, Mend
 from tajo.sync import weigh
 from tajo.sync.account import Account
-from tajo.sync.delivery import NOWHERE, Delivery
-from tajo.sync.ledger import known, people, queue, runs
+from tajo.sync.delivery import Delivery
+from tajo.sync.ledger import known, outgoing, people, queue, runs
 from tajo.sync.ledger.store import Ledger
 from tajo.sync.model import Batch, Key, Resource, Store
 from tajo.sync.moments import moment
-from tajo.sync.ports import Destination, Outbox, Source
+from tajo.sync.ports import Destination, Source
+from tajo.sync.shipping import Shipping
 from tajo.sync.weigh import Desk, Policy, Weighed
 
 #: How each resource is weighed. A new resource is a line here, one in the source, one in the destination.
@@ -42,8 +43,11 @@ LANES: tuple[tuple[Resource, ...], ...] = (
 #: What comes of people; it is written last.
 PEOPLE = frozenset({Resource.CUSTOMERS, Resource.GUESTS})
 
-#: What is only remembered, and told as a part of something else: there is nothing to send.
-FACTS = frozenset({Resource.REFUNDS, Resource.SUBSCRIBERS})
+#: What can be read as a list.
+LISTED = frozenset({Resource.CUSTOMERS}).union(*LANES)
+
+#: What is told through an outbox. All else is remembered as a part of something, or shipped.
+GOODS = frozenset({Resource.CATEGORIES, Resource.PRODUCTS, Resource.ORDERS})
 
 #: What a queued key leads to: a guest is seen through an order.
 LOOK_AT = {Resource.GUESTS: Resource.ORDERS}
@@ -90,6 +94,7 @@ class Connector:
         self._met_everybody = False  # every account was met at least once
         self._everybody_ahead = False
         self._sweeping: dict[Resource, runs.Position] = {}
+        self._shipping = Shipping(ledger, name, destination, lambda: self.account, now)
 
     async def open(self, *, create: bool = True) -> Store:
         """Check both credentials, learn the store, prepare the account. Raises `Mend`."""
@@ -104,7 +109,7 @@ class Connector:
         until then stays done.
         """
         wanted = self._policy.resources & (resources or self._policy.resources)
-        async with self._ledger.alone(self.name):
+        async with self._ledger.alone(self.name), self._working():
             if Resource.CUSTOMERS in wanted:  # a contact without its orders would be a wrong one
                 wanted |= PARTS["orders"] & self._policy.resources
             if await self._round(wanted, full=full) and not self.account.troubles:
@@ -125,12 +130,13 @@ class Connector:
         # A contact written without its orders and wishes would be a wrong one.
         if Resource.CUSTOMERS in wanted and not self.account.troubles:
             await self._patiently("customers", self._people())
+        await self._shipping.finish()
         await self._end(run, whole=wanted == self._policy.resources)
         return run.started_at < self._round_began
 
     async def replay(self, keys: Sequence[Key]) -> Account:
         """Look again at what is parked, whatever its payload."""
-        async with self._ledger.alone(self.name):
+        async with self._ledger.alone(self.name), self._working():
             async with self._ledger.begin() as tx:
                 await queue.unpark(tx, self.name, keys)
                 await queue.enqueue(tx, self.name, keys, now=self._now())
@@ -152,7 +158,7 @@ class Connector:
             kind = {"scope": scope, "rules": self._policy.rules}
             outlook = await runs.outlook(tx, self.name, full=full, **kind)
             run = await runs.begin_run(tx, self.name, mode=outlook.mode, now=now, **kind)
-            for resource in sorted(wanted - {Resource.GUESTS}):
+            for resource in sorted(wanted & LISTED):
                 self._sweeping[resource] = await runs.begin_sweep(
                     tx, self.name, resource, run.id, since=outlook.since.get(resource), now=now
                 )
@@ -240,31 +246,30 @@ class Connector:
     async def _sweep(self, resource: Resource) -> None:
         """Read all that changed of one resource, and tell it."""
         if not self._sweeping[resource].done:
-            async with self._delivery(resource, cursor=resource) as (delivery, outbox):
-                await self._read(resource, delivery, outbox)
+            async with self._delivery(resource, cursor=resource) as delivery:
+                await self._read(resource, delivery)
             await self._swept(resource)
         self.account.tally(resource).done = True
 
     async def _people(self, *, sweep: bool = True) -> None:
-        """Write the contacts: accounts that changed, those whose orders or wishes did, and guests.
-
-        All through one outbox, because imports are few and large.
-        """
+        """Write the contacts: accounts that changed, those whose orders or wishes did, and guests."""
         resource = Resource.CUSTOMERS
         sweep = sweep and not self._sweeping[resource].done
-        async with self._delivery(resource, cursor=resource) as (delivery, outbox):
-            if sweep:
-                await self._read(resource, delivery, outbox)
-                self._everybody_ahead, self._met_everybody = False, True
-            if sweep and self._sweeping[resource].since is None:
-                await self._adopt_orphans()
-            await self._drain(self._policy.resources, through=(delivery, outbox))
-            await self._write_guests(delivery, outbox)
         if sweep:
+            async with self._delivery(resource, cursor=resource) as delivery:
+                await self._read(resource, delivery)
+            self._everybody_ahead, self._met_everybody = False, True
+            if self._sweeping[resource].since is None:
+                await self._adopt_orphans()
             await self._swept(resource)
+        await self._drain(self._policy.resources)
+        await self._write_guests()
+        await self._shipping.finish()
+        # Whoever was composed anew while an older payload was on its way is looked at once more.
+        await self._drain(self._policy.resources)
         self.account.tally(resource).done = self.account.tally(Resource.GUESTS).done = True
 
-    async def _read(self, resource: Resource, delivery: Delivery, outbox: Outbox) -> None:
+    async def _read(self, resource: Resource, delivery: Delivery) -> None:
         """Page by page, one ahead of the writing."""
         position = self._sweeping[resource]
         tally = self.account.tally(resource)
@@ -275,7 +280,7 @@ class Connector:
             if tally.total is None:
                 unknown = batch.total is None and batch.cursor
                 tally.total = await self._source.count(resource, since=since) if unknown else batch.total
-            await self._deliver(delivery, outbox, batch)
+            await self._deliver(delivery, batch)
             if tally.seen >= stock:  # the tables have grown beyond what the database knows of them
                 await self._ledger.take_stock()
                 stock *= 4
@@ -285,14 +290,10 @@ class Connector:
         async with self._ledger.begin() as tx:
             await runs.end_sweep(tx, self.name, resource, started_at - self._policy.overlap)
 
-    async def _deliver(
-        self, delivery: Delivery, outbox: Outbox, batch: Batch, *, again: bool = False
-    ) -> None:
+    async def _deliver(self, delivery: Delivery, batch: Batch, *, again: bool = False) -> None:
         """One batch, whoever asked for it."""
         weighing = partial(WEIGH[batch.resource], desk=self._desk(), batch=batch)
-        await delivery.take(
-            batch.resource, outbox, weighing, read_at=batch.read_at, cursor=batch.cursor, again=again
-        )
+        await delivery.take(batch.resource, weighing, read_at=batch.read_at, cursor=batch.cursor, again=again)
 
     def _desk(self) -> Desk:
         return Desk(
@@ -309,24 +310,36 @@ class Connector:
     @asynccontextmanager
     async def _delivery(
         self, resource: Resource, *, cursor: Resource | None = None
-    ) -> AsyncIterator[tuple[Delivery, Outbox]]:
-        """A delivery with its outbox; leaving it sends and settles the rest."""
-        delivery = Delivery(
-            self._ledger, self.name, self.account, self._now, cursor=cursor, kept=self._policy.resources
-        )
-        if resource in FACTS:
-            yield delivery, NOWHERE
+    ) -> AsyncIterator[Delivery]:
+        """A delivery, with an outbox where there are goods; leaving it sends and settles those."""
+        delivery = self._new_delivery(cursor)
+        if resource not in GOODS:
+            yield delivery
             return
-        async with self._destination.outbox(resource, delivery.settle) as outbox:
-            yield delivery, outbox
+        async with self._destination.outbox(resource, delivery.settle) as delivery.outbox:
+            yield delivery
 
-    async def _drain(
-        self, resources: frozenset[Resource], *, through: tuple[Delivery, Outbox] | None = None
-    ) -> None:
-        """Look at all that is queued and due; what comes of it may queue more.
+    def _new_delivery(self, cursor: Resource | None = None) -> Delivery:
+        return Delivery(
+            self._ledger,
+            self.name,
+            self.account,
+            self._now,
+            self._shipping,
+            cursor=cursor,
+            kept=self._policy.resources,
+        )
 
-        `through`: what contacts are written through.
-        """
+    @asynccontextmanager
+    async def _working(self) -> AsyncIterator[None]:
+        """While this lasts, what waits is sent; what an earlier process had put off goes at once."""
+        async with self._ledger.begin() as tx:
+            await outgoing.hasten(tx, self.name)
+        async with self._shipping:
+            yield
+
+    async def _drain(self, resources: frozenset[Resource]) -> None:
+        """Look at all that is queued and due; what comes of it may queue more."""
         met: set[Key] = set()
         while True:
             async with self._ledger.begin() as tx:
@@ -335,12 +348,10 @@ class Connector:
             if not set(keys) - met:
                 return
             met |= set(keys)
-            if not await self._patiently("queue", self._look_at(keys, through)):
+            if not await self._patiently("queue", self._look_at(keys)):
                 return
-            if through is not None and len(keys) == _DRAIN_AT_ONCE:
-                await through[1].flush()  # or the next look at the queue would find the same keys
 
-    async def _look_at(self, keys: Sequence[Key], through: tuple[Delivery, Outbox] | None) -> None:
+    async def _look_at(self, keys: Sequence[Key]) -> None:
         wanted: dict[Resource, list[Key]] = {}
         for key in keys:
             wanted.setdefault(LOOK_AT.get(key.resource, key.resource), []).append(key)
@@ -348,25 +359,23 @@ class Connector:
             batch = await self._source.fetch(resource, sorted({key.id for key in wanted[resource]}))
             swept = self._sweeping.get(resource)
             again = swept is not None and swept.since is None
-            if resource == Resource.CUSTOMERS and through is not None:
-                await self._deliver(*through, batch, again=again)
-            else:
-                async with self._delivery(resource) as (delivery, outbox):
-                    await self._deliver(delivery, outbox, batch, again=again)
+            async with self._delivery(resource) as delivery:
+                await self._deliver(delivery, batch, again=again)
             aliases = [key for key in wanted[resource] if key.resource != resource]
             async with self._ledger.begin() as tx:
                 await queue.looked_at(tx, self.name, aliases, batch.read_at)
 
-    async def _write_guests(self, delivery: Delivery, outbox: Outbox) -> None:
+    async def _write_guests(self) -> None:
         """Write the people who wait sealed: those who turned out to have no account."""
         after = ("", 0)
+        delivery = self._new_delivery()
         async with self._ledger.begin() as tx:
             self.account.tally(Resource.GUESTS).total = await people.count_guests(tx, self.name)
         while waiting := await self._next_guests(after):
             after = (waiting[-1].resource, waiting[-1].id)
             desk = self._desk()
             weighing = partial(weigh.guests, desk=desk, waiting=waiting)
-            await delivery.take(Resource.GUESTS, outbox, weighing, read_at=desk.now)
+            await delivery.take(Resource.GUESTS, weighing, read_at=desk.now)
 
     async def _next_guests(self, after: tuple[str, int]) -> list[people.Guest]:
         async with self._ledger.begin() as tx:

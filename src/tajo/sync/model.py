@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -22,7 +22,8 @@ class Resource(StrEnum):
 
     Contacts come last, because a contact's metrics and consent are facts of orders and subscribers.
     `VARIANTS` and `GUESTS` are never read by themselves: the former are part of products, the
-    latter of orders and subscribers.
+    latter of orders and subscribers. `CARTS` cannot be listed: they are looked at when somebody names
+    them. `EVENTS` are what was found to have happened: nobody can look at them again.
     """
 
     CATEGORIES = "categories"
@@ -33,10 +34,15 @@ class Resource(StrEnum):
     SUBSCRIBERS = "subscribers"
     CUSTOMERS = "customers"
     GUESTS = "guests"
+    CARTS = "carts"
+    EVENTS = "events"
 
 
 class Key(Struct, frozen=True, gc=False, order=True):
-    """The name of one thing in the store. `id` is the store's own number, never an e-mail."""
+    """The name of one thing in the store. `id` is the store's own number, never an e-mail.
+
+    A cart has a UUID instead of a number; `cart_key` makes one of it.
+    """
 
     resource: Resource
     id: int
@@ -222,7 +228,103 @@ class Product(Struct, frozen=True, gc=False, kw_only=True):
     modified: datetime | None = None
 
 
-Record = Customer | Subscriber | Order | Refund | Category | Product
+class CartLine(Struct, frozen=True, gc=False, kw_only=True):
+    """One line of a cart. `price` of one piece and `total` of all, in the cart's currency; `url` absolute.
+
+    `product_id` 0: something that is not in the catalogue. `options`: `Red / XL`.
+    """
+
+    product_id: int = 0
+    variant_id: int = 0
+    name: str
+    sku: str = ""
+    options: str = ""
+    quantity: int = 1
+    price: Decimal
+    total: Decimal = ZERO
+    url: str = ""
+    image: str = ""
+
+
+class Cart(Struct, frozen=True, gc=False, kw_only=True):
+    """A cart that exists now: one that was bought or emptied is gone from the store.
+
+    `id` is `cart_key(uuid).id`. `email`: what was typed at checkout, else that of the account
+    `customer_id` (0: a guest), else empty. `total` after discounts, in `currency` (ISO 4217).
+    """
+
+    id: int
+    uuid: str
+    customer_id: int = 0
+    email: str = ""
+    storefront: int = 1
+    currency: str = ""
+    total: Decimal = ZERO
+    lines: tuple[CartLine, ...] = ()
+    coupons: tuple[str, ...] = ()
+    created: datetime | None = None
+    updated: datetime | None = None
+
+
+def cart_key(uuid: str) -> Key:
+    """The key of a cart: the first 63 bits of its UUID. Raises `ValueError` if it is none."""
+    return Key(Resource.CARTS, UUID(uuid).int >> 65)
+
+
+Record = Customer | Subscriber | Order | Refund | Category | Product | Cart
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """What somebody told us to look at. `scope`: the sender's name of what happened.
+
+    `keys` is empty where nothing of ours is concerned, and `known` says whether the scope is understood.
+    `carts`: the UUIDs of the carts among the keys. `created`: when it happened, seconds since 1970.
+    """
+
+    scope: str
+    keys: tuple[Key, ...] = ()
+    carts: tuple[str, ...] = ()
+    created: float = 0.0
+    known: bool = True
+
+
+class EventKind(StrEnum):
+    """What can happen, in Tajo's words. Each is a difference between what was known and what was found."""
+
+    CUSTOMER_CREATED = "customer_created"
+    CUSTOMER_UPDATED = "customer_updated"
+    ORDER_PLACED = "order_placed"
+    ORDER_UPDATED = "order_updated"
+    ORDER_STATUS_CHANGED = "order_status_changed"
+    ORDER_REFUNDED = "order_refunded"
+    CART_CREATED = "cart_created"
+    CART_UPDATED = "cart_updated"
+    CART_ABANDONED = "cart_abandoned"
+    CART_RECOVERED = "cart_recovered"
+    CART_DELETED = "cart_deleted"
+    INVENTORY_CHANGED = "inventory_changed"
+    LOW_STOCK = "low_stock"
+    BACK_IN_STOCK = "back_in_stock"
+
+
+class Event(Struct, frozen=True, gc=False, kw_only=True):
+    """Something that happened to `record`, found once, at the moment `at` at the latest.
+
+    `email`: the person it is about; empty where it is about none (stock). `status_before`: the order's
+    status as it was known. `refunded`: what was given back with it. `variant_id` (0: the product itself),
+    `stock_before` and `stock` (None: not tracked) belong to stock.
+    """
+
+    kind: EventKind
+    key: Key
+    at: datetime
+    email: str = ""
+    record: Customer | Order | Product | Cart
+    status_before: int | None = None
+    refunded: Decimal = ZERO
+    variant_id: int = 0
+    stock_before: int | None = None
+    stock: int | None = None
 
 
 class Change(Struct, frozen=True, gc=False):
@@ -293,7 +395,7 @@ class Contact(Struct, frozen=True, gc=False, kw_only=True):
 class Write(Struct, frozen=True, gc=False, kw_only=True):
     """One mapped payload, ready to go. `fingerprint` covers everything that the destination would see.
 
-    `lane`: writes that may travel in one call share it (an opaque, hashable word of the destination).
+    `lane`: writes that may travel in one call share it (an opaque word of the destination).
     `alone`: must not travel with others. `person`: for contacts.
     `consent`: what this write tells about it. `blocks`: it blocklists the contact.
     """
@@ -301,7 +403,7 @@ class Write(Struct, frozen=True, gc=False, kw_only=True):
     key: Key
     body: bytes
     fingerprint: bytes
-    lane: Any = None
+    lane: str = ""
     alone: bool = False
     person: bytes = b""
     consent: Consent | None = None
@@ -310,12 +412,11 @@ class Write(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Verdict(StrEnum):
-    """How the destination answered a write; `REPLACED`: a newer one took its place before it was sent."""
+    """How the destination answered a write."""
 
     DELIVERED = "delivered"
     REFUSED = "refused"
     RETRY = "retry"
-    REPLACED = "replaced"
 
 
 class Outcome(Struct, frozen=True, gc=False, kw_only=True):

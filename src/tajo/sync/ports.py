@@ -11,6 +11,7 @@ from tajo.sync.model import (
     Batch,
     Category,
     Contact,
+    Event,
     Existing,
     Order,
     Outcome,
@@ -107,8 +108,28 @@ class Destination(Protocol):
         """The contact's phone as the destination would get it (E.164), or empty."""
         ...
 
+    def event(self, event: Event) -> Write | None:
+        """The write that tells this event; None where the merchant does not want it told."""
+        ...
+
     def outbox(self, resource: Resource, settle: Settle) -> AbstractAsyncContextManager[Outbox]:
-        """An outbox whose outcomes go to `settle` as they become known; leaving it flushes it."""
+        """An outbox for goods, whose outcomes go to `settle` as they become known; leaving it flushes it."""
+        ...
+
+    @property
+    def full_call(self) -> int:
+        """So many bytes of contacts' bodies fill one call."""
+        ...
+
+    async def tell(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        """Tell contacts that share a lane, or that go alone, one of each person.
+
+        Returns when each has been answered.
+        """
+        ...
+
+    async def tell_events(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        """Tell events; returns when each has been answered."""
         ...
 
     @property

@@ -9,6 +9,7 @@ from datetime import datetime
 from tajo.sync.model import (
     Category,
     Contact,
+    Event,
     Existing,
     Order,
     Outcome,
@@ -24,7 +25,7 @@ SAMPLES = 5
 
 
 class Rehearsal:
-    """A destination that renders as the real one does, and keeps the first writes instead of sending them."""
+    """A destination that renders as the real one does, and keeps a few writes instead of sending them."""
 
     def __init__(self, destination: Destination) -> None:
         self._real = destination
@@ -62,8 +63,25 @@ class Rehearsal:
         """As the real one."""
         return self._real.phone(contact)
 
+    def event(self, event: Event) -> Write | None:
+        """As the real one."""
+        return self._real.event(event)
+
+    @property
+    def full_call(self) -> int:
+        """As the real one."""
+        return self._real.full_call
+
+    async def tell(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        """Says of all that they were delivered."""
+        return [_kept(self.samples, write) for write in writes]
+
+    async def tell_events(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        """Says of all that they were delivered."""
+        return await self.tell(writes)
+
     def outbox(self, resource: Resource, settle: Settle) -> AbstractAsyncContextManager[Outbox]:
-        """Keeps the first few writes of each resource, and says of all that they were delivered."""
+        """Keeps a few writes of each resource, and says of all that they were delivered."""
         return _pretend(self.samples, settle)
 
     @property
@@ -87,18 +105,24 @@ class _Pretence:
     def __init__(self, samples: dict[Resource, list[Write]], settle: Settle) -> None:
         self._samples = samples
         self._settle = settle
-        self._held: list[Write] = []
+        self._held: list[Outcome] = []
 
     async def put(self, write: Write) -> None:
-        kept = self._samples.setdefault(write.key.resource, [])
-        if len(kept) < SAMPLES:
-            kept.append(write)
-        self._held.append(write)
+        self._held.append(_kept(self._samples, write))
         if len(self._held) >= 500:
             await self.flush()
 
     async def flush(self) -> None:
-        outcomes = [Outcome(write=write, verdict=Verdict.DELIVERED) for write in self._held]
-        self._held.clear()
+        outcomes, self._held = self._held, []
         if outcomes:
             await self._settle(outcomes)
+
+
+def _kept(samples: dict[Resource, list[Write]], write: Write) -> Outcome:
+    """As if it had been delivered; of each resource those with the lowest ids are kept."""
+    kept = samples.setdefault(write.key.resource, [])
+    if len(kept) < SAMPLES or write.key < kept[-1].key:
+        kept.append(write)
+        kept.sort(key=lambda sample: sample.key)
+        del kept[SAMPLES:]
+    return Outcome(write=write, verdict=Verdict.DELIVERED)

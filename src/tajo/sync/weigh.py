@@ -7,14 +7,14 @@ than that, note the facts, map, drop what is unchanged. None of them talks to th
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from tajo.sync.ledger import known, people, queue
+from tajo.sync.ledger import known, outgoing, people, queue
 from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import Tx
 from tajo.sync.model import (
@@ -41,6 +41,7 @@ INCOMPLETE = 0
 #: Amounts are remembered in whole ten-thousandths, the finest that a store writes.
 SCALE = 10_000
 
+K = TypeVar("K", Key, int)
 R = TypeVar("R", Category, Product, Refund, Order, Subscriber, Customer)
 
 #: A change of these facts of an order makes its buyer's contact stale.
@@ -85,23 +86,11 @@ class Desk(Struct, frozen=True, kw_only=True):
     accounts_known: bool
 
 
-class Page(Struct, eq=False):
-    """A batch on its way. `cursor`: where to go on once it and all before it are settled.
-
-    `read_at`: when it was read; `open`: how many of its writes are still under way.
-    """
-
-    cursor: str
-    read_at: float
-    open: int = 0
-
-
-class Ticket(Struct, kw_only=True, eq=False, gc=False):
+class Ticket(Struct, frozen=True, kw_only=True, eq=False, gc=False, omit_defaults=True):
     """A write with what must be remembered once it is delivered.
 
     `about`: the key to look at again; `parent`: a variant's product; `blocked`: whether the contact is
-    blocklisted by us from then on; `left_behind`: the person whose contact was renamed; `page`: set
-    when it goes on its way.
+    blocklisted by us from then on; `left_behind`: the person whose contact was renamed.
     """
 
     write: Write
@@ -109,11 +98,13 @@ class Ticket(Struct, kw_only=True, eq=False, gc=False):
     parent: int | None = None
     blocked: bool = False
     left_behind: bytes = b""
-    page: Page | None = None
 
 
 class Weighed(Struct):
-    """What a batch comes to. `settled`: keys that need nothing more; `again`: keys to look at once more."""
+    """What a batch comes to. `settled`: keys that need nothing more; `again`: keys to look at once more.
+
+    `events`: what was found to have happened, ready to be told.
+    """
 
     seen: int = 0
     unchanged: int = 0
@@ -123,14 +114,13 @@ class Weighed(Struct):
     settled: list[Key] = field(default_factory=list)
     parked: list[tuple[Key, str]] = field(default_factory=list)
     again: set[Key] = field(default_factory=set)
+    events: list[Write] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def offer(
-        self, ticket: Ticket, told: known.Known | people.Told | None, refused: dict[Key, bytes | None]
-    ) -> bool:
-        """Take a write unless it says nothing new; returns whether it was taken."""
+    def offer(self, ticket: Ticket, told: bytes | None, refused: dict[Key, bytes | None]) -> bool:
+        """Take a write unless its fingerprint says nothing new; returns whether it was taken."""
         write = ticket.write
-        if told is not None and told.fingerprint == write.fingerprint:
+        if told == write.fingerprint:
             return False
         if refused.get(write.key) == write.fingerprint:
             self.still_parked += 1
@@ -181,7 +171,7 @@ async def _tell(
         if entry is None or entry.read_at <= batch.read_at:
             for write in writes:
                 ticket = Ticket(write=write, about=about, parent=about.id if write.key != about else None)
-                taken |= weighed.offer(ticket, memory.get(write.key), refused)
+                taken |= weighed.offer(ticket, _told(memory, write.key), refused)
         if not taken:
             weighed.settled.append(about)
             weighed.unchanged += not any(write.key in refused for write in writes)
@@ -252,7 +242,7 @@ async def orders(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
             )
             write = desk.destination.order(order, historical=order.migrated or not live)
             ticket = Ticket(write=write, about=key)
-            if not weighed.offer(ticket, told.get(order.id), refused):
+            if not weighed.offer(ticket, _told(told, order.id), refused):
                 weighed.settled.append(key)
                 weighed.unchanged += key not in refused
     await known.remember_orders(tx, desk.connector, rows)
@@ -369,11 +359,10 @@ async def guests(tx: Tx, desk: Desk, waiting: Sequence[people.Guest]) -> Weighed
             weighed.unchanged += 1
             continue
         resource = Resource.GUESTS if guest.resource == Resource.ORDERS else guest.resource
-        customer = desk.secret.unseal(guest.sealed, guest.person)
+        customer = desk.secret.unseal(guest.sealed, guest.person, Customer)
         drafts.append((compose(guest.person, Key(resource, guest.id), customer, about), b""))
     await _tell_people(tx, desk, weighed, facts, drafts)
-    taken = {ticket.write.person for ticket in weighed.tickets}
-    await people.drop_guests(tx, desk.connector, {guest.person for guest in waiting} - taken)
+    await people.drop_guests(tx, desk.connector, {guest.person for guest in waiting})
     return weighed
 
 
@@ -424,6 +413,10 @@ async def _tell_people(
         {c.person: desk.secret.phone(number) if number else b"" for c, number, _ in numbered},
     )
     refused = await queue.refused_before(tx, desk.connector, [contact.key for contact, _, _ in numbered])
+    waiting = await outgoing.fingerprints(
+        tx, desk.connector, outgoing.CONTACTS, [contact.person for contact, _, _ in numbered]
+    )
+    untold: list[bytes] = []
     for contact, number, left in numbered:
         about = facts[contact.person]
         if number and holders[desk.secret.phone(number)] != contact.person:
@@ -432,14 +425,16 @@ async def _tell_people(
             contact = replace(contact, phone=number)  # noqa: PLW2901 - the same contact, completed
         write = desk.destination.contact(contact)
         if write is None:
+            untold.append(contact.person)
             weighed.skipped += 1
             weighed.settled.append(contact.key)
             continue
         blocked = write.blocks or (about.told.blocked_by_us and write.consent != Consent.GRANTED)
         ticket = Ticket(write=write, about=contact.key, blocked=blocked, left_behind=left)
-        if not weighed.offer(ticket, about.told, refused):
+        if not weighed.offer(ticket, waiting.get(contact.person, about.told.fingerprint), refused):
             weighed.settled.append(contact.key)
             weighed.unchanged += contact.key not in refused
+    await outgoing.drop(tx, desk.connector, outgoing.CONTACTS, untold)
 
 
 def _guest(desk: Desk, person: bytes, key: Key, customer: Customer, read_at: float) -> people.Guest:
@@ -469,6 +464,11 @@ def _reader(subscriber: Subscriber) -> Customer:
         last_name=subscriber.last_name,
         storefront=subscriber.storefront,
     )
+
+
+def _told(memory: Mapping[K, known.Known], key: K) -> bytes | None:
+    entry = memory.get(key)
+    return entry.fingerprint if entry else None
 
 
 def _plausible(email: str) -> bool:

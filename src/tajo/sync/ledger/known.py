@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select
 
 from tajo.sync.ledger.store import Row, Tx, upsert
 from tajo.sync.ledger.tables import known, orders, refunds
-from tajo.sync.model import Resource
+from tajo.sync.model import Key, Resource
 
 
 class Known(Struct, frozen=True):
@@ -41,9 +41,18 @@ async def recall(tx: Tx, connector: str, resource: Resource, ids: Iterable[int])
     return {row.id: Known(row.fingerprint, row.read_at) for row in rows}
 
 
-async def remember(tx: Tx, connector: str, rows: Iterable[Row]) -> None:
-    """Note what was told: rows of `resource, id, fingerprint, read_at, parent`."""
+async def remember(tx: Tx, connector: str, rows: Sequence[Row]) -> set[Key]:
+    """Note what was told: rows of `resource, id, fingerprint, read_at, parent`.
+
+    Returns the keys of which something read later had been told already: nobody knows what arrived last.
+    """
+    overtaken = set()
+    for resource in {row["resource"] for row in rows}:
+        read = {row["id"]: row["read_at"] for row in rows if row["resource"] == resource}
+        told = await recall(tx, connector, resource, read)
+        overtaken |= {Key(resource, id_) for id_, entry in told.items() if entry.read_at > read[id_]}
     await upsert(tx, known, [{"connector": connector, **row} for row in rows])
+    return overtaken
 
 
 async def variants_of(tx: Tx, connector: str, products: Sequence[int]) -> dict[int, set[int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import os
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -13,9 +14,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from tajo.errors import Mend
-from tajo.sync.model import Customer
 
-_customer = msgspec.msgpack.Decoder(Customer)
+T = TypeVar("T")
 
 
 class Secret:
@@ -37,17 +37,21 @@ class Secret:
         """The 16 bytes by which an E.164 number is remembered."""
         return self._hash(b"tel:" + number.encode())
 
-    def seal(self, customer: Customer, person: bytes) -> bytes:
-        """Encrypt; only for this person can it be opened again."""
+    def seal(self, record: Any, name: bytes) -> bytes:
+        """Encrypt; only under this name (of a person, an event) can it be opened again."""
         nonce = os.urandom(12)
-        return nonce + self._cipher.encrypt(nonce, msgspec.msgpack.encode(customer), person)
+        return nonce + self._cipher.encrypt(nonce, _encode(record), name)
 
-    def unseal(self, sealed: bytes, person: bytes) -> Customer:
-        """Raises `Mend` if the secret is not the one that sealed it."""
+    def unseal(self, sealed: bytes, name: bytes, kind: type[T]) -> T:
+        """The record, of this kind. Raises `Mend` if the secret is not the one that sealed it."""
         try:
-            return _customer.decode(self._cipher.decrypt(sealed[:12], sealed[12:], person))
+            record = self._cipher.decrypt(sealed[:12], sealed[12:], name)
         except InvalidTag:
             raise wrong_secret() from None
+        return msgspec.msgpack.decode(record, type=kind)
+
+
+_encode = msgspec.msgpack.Encoder().encode
 
 
 def wrong_secret() -> Mend:

@@ -78,6 +78,7 @@ known = _table(
 )
 
 #: The little that is worth remembering of an order. `amount` and `refunded` in the default currency.
+#: `placed`: it has been in a status that means so (null: written by a version that did not ask).
 orders = _table(
     "orders",
     _id(),
@@ -90,6 +91,8 @@ orders = _table(
     Column("refunded", BigInteger, nullable=False),
     Column("placed_at", Double, nullable=False),
     Column("read_at", Double, nullable=False),
+    Column("modified_at", Double),
+    Column("placed", Boolean),
     index=("customer_id", "person"),
 )
 
@@ -162,6 +165,73 @@ guests = Table(
     Column("read_at", Double, nullable=False),
     Index("guests_by_key", "connector", "resource", "id"),
     **_CLUSTERED,
+)
+
+#: What is rendered and waits to be told, sealed: contacts (`name`: the person) and events (`name`: which).
+#: It goes when the destination has answered, and not before `at`. `lane`: what may travel together,
+#: null: each alone.
+outgoing = Table(
+    "outgoing",
+    metadata,
+    Column("connector", String(64), primary_key=True),
+    Column("resource", String(16), primary_key=True),
+    Column("name", Octets, primary_key=True),
+    Column("lane", Text),
+    Column("size", Integer, nullable=False),
+    Column("fingerprint", Octets, nullable=False),
+    Column("sealed", Octets, nullable=False),
+    Column("at", Double, nullable=False),
+    Index("outgoing_by_lane", "connector", "resource", "lane"),
+    **_CLUSTERED,
+)
+
+#: The stock of products and variants as it was last seen; null: not tracked.
+stocks = _table(
+    "stocks",
+    _resource(),
+    _id(),
+    Column("stock", Integer),
+    Column("read_at", Double, nullable=False),
+)
+
+#: Carts, which can only be looked at by a UUID that somebody told us. `state`: open, abandoned or gone.
+carts = _table(
+    "carts",
+    _id(),
+    Column("uuid", String(36), nullable=False),
+    Column("person", Octets, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("updated_at", Double),
+    Column("read_at", Double, nullable=False),
+    index=("person",),
+)
+
+#: Per scope of webhooks: how many came, the newest moment at which one happened, and when it came.
+heard = _table(
+    "heard",
+    Column("scope", String(128), primary_key=True),
+    Column("notices", BigInteger, nullable=False),
+    Column("happened_at", Double, nullable=False),
+    Column("heard_at", Double, nullable=False),
+)
+
+#: People who asked to be forgotten. No sync brings them back.
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("connector", String(64), primary_key=True),
+    Column("person", Octets, primary_key=True),
+    Column("at", Double, nullable=False),
+    **_CLUSTERED,
+)
+
+#: What is worth counting over the days, such as records healed that no webhook announced.
+tallies = _table(
+    "tallies",
+    Column("name", String(64), primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("last", Double, nullable=False),
 )
 
 #: What is to be looked at (again), and not before `at`.

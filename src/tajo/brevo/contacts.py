@@ -9,22 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from tajo.brevo.api import PAGE, PROCESS, Api, Rejected
-from tajo.brevo.contact_payload import Lane, bulk, email_of, renaming, single, without_phone
-from tajo.brevo.crew import Crew
+from tajo.brevo.contact_payload import Lane, bulk, email_of, lane_of, renaming, single, without_phone
 from tajo.brevo.tracing import encode
 from tajo.errors import Later
 from tajo.http import Clock
 from tajo.sync.model import Outcome, Verdict, Write
 
-IMPORT_BYTES = 5_000_000
-"""Of all rows that are held, and so of one import at the most: 10 MB are the limit, 8 MB Brevo's
-advice (SDK). What is held weighs three times its bodies, and memory shall stay flat."""
+IMPORT_BYTES = 8_000_000
+"""Of one import: 10 MB are the limit, 8 MB Brevo's advice (SDK)."""
 
 FEW = 20
 """So many contacts are told singly: an import would cost more calls, and answers later."""
@@ -39,105 +36,37 @@ SKEW = 60.0
 EMAILS = re.compile(r"[^\s\"';,<>]+@[^\s\"';,<>]+")
 
 
-class ContactsOutbox:
-    """An `Outbox` for contacts. `turn` is held during an import: Brevo wants one at a time per account."""
+class Contacts:
+    """Tells contacts. `turn` is held during an import: Brevo wants one at a time per account."""
 
-    def __init__(self, api: Api, crew: Crew, clock: Clock, turn: asyncio.Lock) -> None:
+    def __init__(self, api: Api, clock: Clock) -> None:
         self._api = api
-        self._crew = crew
         self._clock = clock
-        self._turn = turn
-        self._lanes: dict[Lane, list[Write]] = {}
-        self._sizes: dict[Lane, int] = {}
-        self._imports: deque[tuple[Lane, Sequence[Write]]] = deque()
-        self._importing = False
-        self._singles: deque[Write] = deque()
-        crew.start(self._send_imports)
-        for _ in range(SINGLES):
-            crew.start(self._send_singles)
+        self._turn = asyncio.Lock()
+        self._singles = asyncio.Semaphore(SINGLES)
 
-    async def put(self, write: Write) -> None:
-        """Take a write; waits while 16 MB are held, or an older write of the same person is under way.
-
-        An older one that has not gone yet is replaced.
-        """
-        crew = self._crew
-        if crew.holds(write):
-            crew.answer(Outcome(write=old, verdict=Verdict.REPLACED) for old in self._taken_out(write.person))
-            await crew.until(lambda: not crew.holds(write))
-        while not self._fits(write):
-            if self._idle():
-                self._close(max(self._lanes, key=lambda lane: self._sizes[lane]))
-            await crew.until(lambda: self._fits(write) or self._idle())
-        crew.take(write)
-        if write.alone:
-            self._singles.append(write)
-            crew.moved()
-            return
-        self._lanes.setdefault(write.lane, []).append(write)
-        self._sizes[write.lane] = self._sizes.get(write.lane, 0) + len(write.body)
-
-    async def flush(self) -> None:
-        """Send all that is held; returns when every write has been settled."""
-        while self._crew.count:
-            for lane in list(self._lanes):
-                self._close(lane)
-            await self._crew.until(lambda: self._lanes or not self._crew.count)
-
-    def _fits(self, write: Write) -> bool:
-        return not self._crew.count or self._crew.bytes + len(write.body) <= IMPORT_BYTES
-
-    def _idle(self) -> bool:
-        """There is something to import, but no import is under way."""
-        return bool(self._lanes) and not self._imports and not self._importing
-
-    def _taken_out(self, person: bytes) -> list[Write]:
-        """The write of a person that still lies in a lane, taken out of it."""
-        for lane, rows in self._lanes.items():
-            for row in rows:
-                if row.person == person:
-                    rows.remove(row)
-                    self._sizes[lane] -= len(row.body)
-                    return [row]
-        return []
-
-    def _close(self, lane: Lane) -> None:
-        """Let what a lane holds go."""
-        self._sizes.pop(lane, None)
-        self._dispatch(lane, self._lanes.pop(lane, []))
-
-    def _dispatch(self, lane: Lane, rows: Sequence[Write]) -> None:
-        if len(rows) > FEW:
-            self._imports.append((lane, rows))
-        else:
-            self._singles.extend(rows)
-        self._crew.moved()
+    async def tell(self, writes: Sequence[Write]) -> list[Outcome]:
+        """Tell writes that share a lane, or that go alone, one a person; returns when each is answered."""
+        bulky = [write for write in writes if not write.alone]
+        if len(bulky) <= FEW:
+            return await self._each(writes)
+        lane = lane_of(bulky[0].lane)
+        async with self._turn:
+            told, rest = await self._import(lane, bulky)
+        return told + await self._each([*rest, *(write for write in writes if write.alone)])
 
     # --- imports
 
-    async def _send_imports(self) -> None:
-        while True:
-            await self._crew.until(lambda: self._imports)
-            self._importing = True
-            async with self._turn:
-                await self._import(*self._imports.popleft())
-            self._importing = False
-            self._crew.moved()
-
-    async def _import(self, lane: Lane, rows: Sequence[Write]) -> None:
+    async def _import(self, lane: Lane, rows: Sequence[Write]) -> tuple[list[Outcome], list[Write]]:
+        """Outcomes, and the rows that must be told singly to learn what became of them."""
         since = self._clock.now() - SKEW
         wanted = {email_of(row): row for row in rows}
         try:
             process = await self._api.import_contacts(bulk([row.body for row in rows], lane))
         except Rejected:
-            # It does not say which row it means: halves find out, the last few rows singly.
-            middle = len(rows) // 2
-            self._dispatch(lane, rows[:middle])
-            self._dispatch(lane, rows[middle:])
-            return
+            return await self._halves(lane, rows)
         except Later as error:
-            self._crew.answer(_retry(row, error) for row in rows)
-            return
+            return [_retry(row, error) for row in rows], []
         try:
             suspects = await self._await_process(process, wanted, since)
             found = await self._read_back(wanted, since)
@@ -145,16 +74,23 @@ class ContactsOutbox:
                 await self._clock.sleep(LISTING_LAG)
                 found = await self._read_back(wanted, since)
         except (Rejected, Later) as error:
-            self._crew.answer(_retry(row, error) for row in rows)
-            return
+            return [_retry(row, error) for row in rows], []
         arrived = found.keys() - suspects
-        self._crew.answer(
+        told = [
             Outcome(write=row, verdict=Verdict.DELIVERED, contact_id=found[email])
             for email, row in wanted.items()
             if email in arrived
-        )
-        self._singles.extend(row for email, row in wanted.items() if email not in arrived)
-        self._crew.moved()
+        ]
+        return told, [row for email, row in wanted.items() if email not in arrived]
+
+    async def _halves(self, lane: Lane, rows: Sequence[Write]) -> tuple[list[Outcome], list[Write]]:
+        """A refusal does not say which row it means: halves find out, the last few rows singly."""
+        if len(rows) <= FEW:
+            return [], list(rows)
+        middle = len(rows) // 2
+        told, rest = await self._import(lane, rows[:middle])
+        more, others = await self._import(lane, rows[middle:])
+        return told + more, rest + others
 
     async def _await_process(self, process: int, wanted: dict[str, Write], since: float) -> set[str]:
         """Wait until an import is done; the e-mails that its reports complain of.
@@ -206,22 +142,27 @@ class ContactsOutbox:
 
     # --- singles
 
-    async def _send_singles(self) -> None:
-        while True:
-            await self._crew.until(lambda: self._singles)
-            self._crew.answer([await self._tell(self._singles.popleft())])
+    async def _each(self, writes: Sequence[Write]) -> list[Outcome]:
+        tasks = [asyncio.create_task(self._tell(write)) for write in writes]
+        try:
+            return await asyncio.gather(*tasks)
+        finally:  # the first error ends them all
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _tell(self, write: Write) -> Outcome:
         """Tell one person; if the phone may be to blame for a refusal, once more without it."""
         left_out = ""
         try:
-            try:
-                contact_id = await self._send(write, write.body)
-            except Rejected as error:
-                row, left_out = without_phone(write.body)
-                if not left_out or not _may_mean_the_phone(error):
-                    raise
-                contact_id = await self._send(write, row)
+            async with self._singles:
+                try:
+                    contact_id = await self._send(write, write.body)
+                except Rejected as error:
+                    row, left_out = without_phone(write.body)
+                    if not left_out or not _may_mean_the_phone(error):
+                        raise
+                    contact_id = await self._send(write, row)
         except Rejected as error:
             return Outcome(write=write, verdict=Verdict.REFUSED, reason=str(error))
         except Later as error:
@@ -229,14 +170,15 @@ class ContactsOutbox:
         return Outcome(write=write, verdict=Verdict.DELIVERED, contact_id=contact_id, left_out=left_out)
 
     async def _send(self, write: Write, row: bytes) -> int | None:
+        lane = lane_of(write.lane)
         if write.rename is not None:
             try:
-                return await self._rename(write.rename, row, write.lane)
+                return await self._rename(write.rename, row, lane)
             except Rejected as error:
                 # The contact is gone, or another one has the new address already: that one is the person.
                 if error.status != 404 and "email" not in error.duplicates:
                     raise
-        return await self._api.upsert_contact(single(row, write.lane))
+        return await self._api.upsert_contact(single(row, lane))
 
     async def _rename(self, contact_id: int, row: bytes, lane: Lane) -> int:
         """Give a contact its new address.

@@ -1,0 +1,121 @@
+"""What a webhook of Brevo says, and whether to believe it. Pure.
+
+Brevo signs nothing; it sends back the bearer token that was given with the webhook (docs/secured-webhooks).
+What it says is read leniently: real bodies differ from the documented ones
+(sendinblue/APIv3-php-library#175), and how a batch is wrapped is not documented at all (docs/batch-webhooks).
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from tajo.errors import TajoError
+
+LEAVING = frozenset({"unsubscribe", "unsubscribed", "spam"})
+"""What takes consent: both are the person's own word. A bounce is none (docs/marketing-webhooks)."""
+
+CHANGED = frozenset({"contact_updated", "contactupdated"})
+BLOCKED = ("emailBlacklist", "emailBlacklisted")
+SECONDS, MILLISECONDS = 1e11, 1e15
+"""Below these a number can be a time of so and so many since 1970."""
+
+
+class Forged(TajoError):
+    """A callback that did not come from our account: answer 401."""
+
+
+class Malformed(TajoError):
+    """A callback that is no callback of Brevo: answer 400."""
+
+
+class Unsubscribe(Struct, frozen=True):
+    """Somebody does not want marketing mail any more. `email` in lower case.
+
+    `at`: when, seconds since 1970; 0 where Brevo does not say. Our own blocklisting comes back as one, too.
+    """
+
+    email: str
+    at: float = 0.0
+
+
+class Trust(Struct, frozen=True):
+    """What must be true of a callback before anybody looks at what it says. Without a token nothing is."""
+
+    token: str
+
+    def __repr__(self) -> str:
+        return "Trust(...)"
+
+    def believe(self, headers: Mapping[str, str]) -> None:
+        """Return if the callback bears our token. Raises `Forged`."""
+        said = next((text for name, text in headers.items() if name.lower() == "authorization"), "")
+        scheme, _, token = said.strip().partition(" ")
+        right = hmac.compare_digest(token.strip().encode(errors="backslashreplace"), self.token.encode())
+        if not (self.token and scheme.lower() == "bearer" and right):
+            raise Forged("the bearer token is missing or wrong")
+
+
+def read(body: bytes) -> list[Unsubscribe]:
+    """Who unsubscribed, complained or was blocklisted, in the order of the body; empty if it tells of none.
+
+    Raises `Malformed` where the body is neither a JSON object nor a list.
+    """
+    try:
+        said = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Malformed("the body is no JSON") from None
+    if not isinstance(said, dict | list):
+        raise Malformed("a callback is an object or a list of them")
+    return [told for event in _events(said) for told in _unsubscribes(event)]
+
+
+def _events(said: dict[str, Any] | list[Any]) -> Iterator[dict[str, Any]]:
+    """One event, or those of a batch: a list, or a list within an object that is no event itself."""
+    if isinstance(said, dict) and "event" in said:
+        yield said
+        return
+    for part in [said] if isinstance(said, list) else said.values():
+        if isinstance(part, list):
+            yield from (event for event in part if isinstance(event, dict))
+
+
+def _unsubscribes(event: dict[str, Any]) -> Iterator[Unsubscribe]:
+    word, at = str(event.get("event")).lower(), _moment(event)
+    if word in LEAVING:
+        gone = [event]
+    elif word in CHANGED:
+        content = event.get("content")
+        entries = content if isinstance(content, list) else [content]
+        gone = [entry for entry in entries if isinstance(entry, dict) and _blocked(entry)]
+    else:
+        return
+    for entry in gone:
+        email = _email(entry.get("email")) or _email(event.get("email"))
+        if email:
+            yield Unsubscribe(email, at)
+
+
+def _blocked(entry: Mapping[str, Any]) -> bool:
+    return any(entry.get(name) in (True, "true") for name in BLOCKED)
+
+
+def _email(value: Any) -> str:
+    email = value.strip().lower() if isinstance(value, str) else ""
+    return email if re.fullmatch(r"[^\s@]+@[^\s@]+", email) else ""
+
+
+def _moment(event: Mapping[str, Any]) -> float:
+    """`ts_event`, else `ts`, which was seen an hour off. `date*` are local to nobody knows where."""
+    for name in ("ts_event", "ts"):
+        value = event.get(name)
+        if isinstance(value, str) and re.fullmatch(r"\d{1,15}(\.\d{1,9})?", value):
+            value = float(value)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < MILLISECONDS:
+            return float(value) if value < SECONDS else value / 1000
+    return 0.0

@@ -1,0 +1,207 @@
+"""What Brevo is told of an event: the body of `POST /events`. Pure.
+
+Properties are flat, as Brevo's templates address them (`{{ params.total }}`), lines stand in `items`.
+Ids are those under which Brevo knows the thing. Amounts are numbers in the `currency` beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from tajo.brevo.commerce_payloads import CommercePayloads
+from tajo.brevo.rules import Rules
+from tajo.brevo.tracing import assemble, digest, encode, money, stamp
+from tajo.sync.model import (
+    Cart,
+    CartLine,
+    Customer,
+    Event,
+    EventKind,
+    Line,
+    Order,
+    Product,
+    Store,
+    Write,
+)
+
+MAX_BYTES = 50_000
+"""Of the properties of one event (SDK, `create_event`: 50 KB)."""
+
+ONCE = frozenset(
+    {
+        EventKind.CUSTOMER_CREATED,
+        EventKind.ORDER_PLACED,
+        EventKind.CART_CREATED,
+        EventKind.CART_RECOVERED,
+        EventKind.CART_DELETED,
+    }
+)
+"""What can happen to a thing but once, so that nothing else is needed to name it."""
+
+
+class EventPayloads:
+    """Renders events by the rules, for one store."""
+
+    def __init__(self, rules: Rules, store: Store) -> None:
+        self._names = rules.events
+        self._contacts = rules.event_contacts
+        self._prefix = rules.id_prefix
+        self._currency = store.currency
+        self._commerce = CommercePayloads(rules, store)
+
+    def write(self, event: Event) -> Write | None:
+        """The write that tells this event; None where its kind is not told, or nobody is there to tell it of.
+
+        The fingerprint names the event, whatever its payload looks like: the same difference found again
+        has the same one.
+        """
+        name = self._names.get(event.kind)
+        email = event.email or self._contacts.get(event.kind)
+        if not name or not email:
+            return None
+        body = {
+            "event_name": name,
+            "event_date": stamp(event.at),
+            "identifiers": {"email_id": email.lower()},
+            "event_properties": self._properties(event),
+        }
+        return Write(key=event.key, body=encode(body), fingerprint=digest(encode(_occasion(event))))
+
+    def _properties(self, event: Event) -> dict[str, Any]:
+        match event.record:
+            case Order():
+                return _fitted(self._order(event, event.record), map(self._line, event.record.lines))
+            case Cart():
+                return _fitted(self._cart(event.record), map(self._cart_line, event.record.lines))
+            case Product():
+                return self._stock(event, event.record)
+            case Customer():
+                return self._customer(event.record)
+
+    def _order(self, event: Event, order: Order) -> dict[str, Any]:
+        before = event.status_before
+        return _known(
+            order_id=f"{self._prefix}{order.id}",
+            status=self._commerce.status(order.status_id, order.status),
+            status_before=None if before is None else self._commerce.status(before),
+            total=money(order.total),
+            currency=self._currency,
+            refunded=money(event.refunded) if event.refunded else None,
+            refunded_total=money(order.refunded) if order.refunded else None,
+            storefront=self._commerce.storefront(order.storefront),
+            coupons=list(order.coupons),
+        )
+
+    def _line(self, line: Line) -> dict[str, Any]:
+        return _known(
+            product_id=self._product(line.product_id),
+            variant_id=self._variant(line.product_id, line.variant_id),
+            name=line.name,
+            sku=line.sku,
+            quantity=line.quantity,
+            price=money(line.price),
+            total=money(line.total),
+        )
+
+    def _cart(self, cart: Cart) -> dict[str, Any]:
+        """The layout of Brevo's own cart events, made flat (odiseoteam/sylius-brevo-plugin)."""
+        return _known(
+            cart_id=cart.uuid,
+            total=money(cart.total),
+            currency=cart.currency,
+            storefront=self._commerce.storefront(cart.storefront),
+            coupons=list(cart.coupons),
+            items_count=sum(line.quantity for line in cart.lines),
+        )
+
+    def _cart_line(self, line: CartLine) -> dict[str, Any]:
+        return _known(
+            product_id=self._product(line.product_id),
+            variant_id=self._variant(line.product_id, line.variant_id),
+            name=line.name,
+            variant_name=line.options,
+            sku=line.sku,
+            quantity=line.quantity,
+            price=money(line.price),
+            total=money(line.total),
+            url=line.url,
+            image=line.image,
+        )
+
+    def _stock(self, event: Event, product: Product) -> dict[str, Any]:
+        """Named, priced and linked as the product, or the variant, is in Brevo."""
+        variant = next((one for one in product.variants if one.id == event.variant_id), None)
+        commerce = self._commerce
+        told = assemble(
+            commerce.traced_variant(product, variant) if variant else commerce.traced_product(product)
+        )
+        return _known(
+            product_id=self._product(product.id),
+            variant_id=self._variant(product.id, event.variant_id),
+            name=told.get("name"),
+            sku=told.get("sku"),
+            price=told.get("price"),
+            url=told.get("url"),
+            image=told.get("imageUrl"),
+            stock_before=event.stock_before,
+            stock=event.stock,
+        )
+
+    def _customer(self, customer: Customer) -> dict[str, Any]:
+        return _known(
+            customer_id=str(customer.id),
+            storefront=self._commerce.storefront(customer.storefront),
+            group=customer.group,
+            created=_when(customer.created),
+        )
+
+    def _product(self, product: int) -> str:
+        return f"{self._prefix}{product}" if product else ""
+
+    def _variant(self, product: int, variant: int) -> str:
+        return f"{self._prefix}{product}-{variant}" if product and variant else ""
+
+
+def _known(**properties: Any) -> dict[str, Any]:
+    """What is known of these."""
+    return {name: value for name, value in properties.items() if value not in (None, "", [])}
+
+
+def _fitted(properties: dict[str, Any], lines: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The properties with as many lines as Brevo takes; how many there are more stands in `items_left_out`.
+
+    All else is bounded by what a store takes for a name or a code.
+    """
+    items: list[dict[str, Any]] = []
+    left_out = 0
+    room = MAX_BYTES - len(encode(properties | {"items": [], "items_left_out": 2**31}))
+    for line in lines:
+        room -= len(encode(line)) + 1
+        if room < 0:
+            left_out += 1
+        else:
+            items.append(line)
+    return properties | {"items": items} | ({"items_left_out": left_out} if left_out else {})
+
+
+def _occasion(event: Event) -> tuple[Any, ...]:
+    """What makes it this event and no other of its kind."""
+    named = (event.kind, event.key)
+    if event.kind in ONCE:
+        return named
+    match event.record:
+        case Order() as order:
+            amounts = money(event.refunded), money(order.refunded), money(order.total)
+            return (*named, event.status_before, order.status_id, *amounts, _when(order.modified))
+        case Cart() as cart:
+            return (*named, money(cart.total), _when(cart.updated))
+        case Product() as product:
+            return (*named, event.variant_id, event.stock_before, event.stock, _when(product.modified))
+        case Customer() as customer:
+            return (*named, _when(customer.modified))
+
+
+def _when(moment: datetime | None) -> str:
+    return stamp(moment) if moment else ""

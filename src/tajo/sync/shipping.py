@@ -1,0 +1,323 @@
+"""What is rendered waits in the ledger, sealed, and goes when a call is full or somebody is in a hurry.
+
+So nothing is held in memory, a kill loses nothing that was weighed, and a newer payload of a person
+simply takes the place of one that has not gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from math import inf
+from types import TracebackType
+from typing import Self
+
+from msgspec import Struct, field
+
+from tajo.sync.account import Account
+from tajo.sync.ledger import outgoing, people, queue
+from tajo.sync.ledger.outgoing import CONTACTS, EVENTS, PARKED, Waiting
+from tajo.sync.ledger.store import Ledger, Tx
+from tajo.sync.model import Key, Outcome, Resource, Verdict, Write
+from tajo.sync.ports import Destination
+from tajo.sync.weigh import Ticket
+
+#: So many outcomes are settled in one transaction: an import answers for tens of thousands at once.
+SETTLED_AT_ONCE = 1000
+
+#: So many writes that go alone are taken in hand at once.
+ALONE_AT_ONCE = 200
+
+#: So many contacts are not worth a call that takes many: each goes by itself.
+FEW = 20
+
+#: Contacts of people without an account: they count as guests, whatever record told of them.
+GUESTLY = frozenset({Resource.GUESTS, Resource.SUBSCRIBERS})
+
+Tell = Callable[[Sequence[Write]], Awaitable[Sequence[Outcome]]]
+
+
+class Arrivals(Struct):
+    """What one transaction adds to what waits: bytes of contacts by lane (None: alone), and events."""
+
+    contacts: dict[str | None, int] = field(default_factory=dict)
+    events: bool = False
+
+
+class Shipping:
+    """Sends what waits, in the background, as an async context that ends with it.
+
+    Contacts go in the largest calls that the destination takes, those that must go alone beside them,
+    and events beside both. `finish` raises what only a human can heal.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        connector: str,
+        destination: Destination,
+        account: Callable[[], Account],
+        now: Callable[[], float],
+    ) -> None:
+        self._ledger = ledger
+        self._connector = connector
+        self._destination = destination
+        self._account = account
+        self._now = now
+        self._waiting: dict[str | None, int] = {}
+        self._events = False
+        self._hurry: set[str] = set()
+        self._flying: set[bytes] = set()
+        self._busy = 0
+        self._held_back = 0
+        self._moved = asyncio.Event()
+        self._error: BaseException | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        await self.look()
+        for work in (self._send_lanes, self._send_alone, self._send_events):
+            self._tasks.append(asyncio.create_task(self._guard(work)))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def look(self) -> None:
+        """See what waits: left by a killed process, or put off until about now."""
+        async with self._ledger.begin() as tx:
+            sizes = await outgoing.sizes(tx, self._connector, CONTACTS, now=self._now())
+            events = await outgoing.sizes(tx, self._connector, EVENTS, now=self._now())
+        self.arrived(Arrivals(sizes, bool(events)))
+
+    async def keep(
+        self, tx: Tx, tickets: Iterable[Ticket], events: Iterable[Write], *, soon: bool
+    ) -> Arrivals:
+        """Let contacts and events wait. `soon`: few contacts do not wait for others to share a call with.
+
+        Raises `Mend` if sending has ended with one.
+        """
+        if self._error:
+            raise self._error
+        contacts = [(ticket.write.person, ticket) for ticket in tickets]
+        apart = soon and len(contacts) <= FEW
+        rows = [
+            self._row(name, ticket, None if apart or ticket.write.alone else ticket.write.lane)
+            for name, ticket in contacts
+        ]
+        told = [self._row(write.fingerprint, Ticket(write=write, about=write.key), None) for write in events]
+        await outgoing.put(tx, self._connector, CONTACTS, rows)
+        await outgoing.put(tx, self._connector, EVENTS, told)
+        arrivals = Arrivals(events=bool(told))
+        for row in rows:
+            arrivals.contacts[row.lane] = arrivals.contacts.get(row.lane, 0) + row.size
+        return arrivals
+
+    def arrived(self, arrivals: Arrivals, *, soon: bool = False) -> None:
+        """What was kept is committed: send it when it is time."""
+        for lane, size in arrivals.contacts.items():
+            self._waiting[lane] = self._waiting.get(lane, 0) + size
+            if soon and lane is not None:
+                self._hurry.add(lane)
+        self._events |= arrivals.events
+        self._moved.set()
+
+    def hold_events(self) -> None:
+        """Keep events back, because the contacts that they are about come first."""
+        self._held_back += 1
+
+    def release_events(self) -> None:
+        """Let events go."""
+        self._held_back -= 1
+        self._moved.set()
+
+    async def finish(self) -> None:
+        """Send all that may go now, and return when it has been answered. Raises `Mend`."""
+        self._hurry.update(lane for lane in self._waiting if lane is not None)
+        self._moved.set()
+        await self._until(lambda: not (self._busy or self._waiting or self._events))
+
+    def _row(self, name: bytes, ticket: Ticket, lane: str | None) -> Waiting:
+        write = ticket.write
+        sealed = self._ledger.secret.seal(ticket, name)
+        return Waiting(name, lane, len(write.body) + 1, write.fingerprint, sealed)
+
+    async def _until(self, ready: Callable[[], object]) -> None:
+        while True:
+            if self._error:
+                raise self._error
+            if ready():
+                return
+            self._moved.clear()
+            await self._moved.wait()
+
+    async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except Exception as error:
+            self._error = self._error or error
+            self._moved.set()
+
+    # --- in the background
+
+    async def _send_lanes(self) -> None:
+        """One full lane after the other, the fullest first; less than a call only if it hurries."""
+        full = self._destination.full_call
+
+        def ripe() -> list[str]:
+            return [
+                lane
+                for lane, size in self._waiting.items()
+                if lane is not None and (size >= full or lane in self._hurry)
+            ]
+
+        while True:
+            await self._until(ripe)
+            lane = max(ripe(), key=lambda one: self._waiting[one])
+            await self._send(CONTACTS, lane, full, self._destination.tell)
+
+    async def _send_alone(self) -> None:
+        while True:
+            await self._until(lambda: None in self._waiting)
+            await self._send(CONTACTS, None, inf, self._destination.tell)
+
+    async def _send_events(self) -> None:
+        """Events after the contacts that they are about, as far as those are at hand."""
+        while True:
+            await self._until(
+                lambda: self._events and not self._held_back and not (None in self._waiting or self._busy)
+            )
+            await self._send(EVENTS, None, inf, self._destination.tell_events)
+
+    async def _send(self, kind: str, lane: str | None, most: float, tell: Tell) -> None:
+        """One portion, from the ledger to its outcome."""
+        self._busy += 1
+        tickets: list[Ticket] = []
+        try:
+            tickets = await self._collect(kind, lane, most)
+            if tickets:
+                await self._settle(kind, tickets, await tell([ticket.write for ticket in tickets]))
+        finally:
+            self._flying -= {name_of(kind, ticket) for ticket in tickets}
+            self._busy -= 1
+            self._moved.set()
+
+    async def _collect(self, kind: str, lane: str | None, most: float) -> list[Ticket]:
+        """Up to `most` bytes of a lane, without what is on its way already."""
+        tickets: list[Ticket] = []
+        size, after, rest = 0, b"", True
+        while rest and size < most and (lane is not None or len(tickets) < ALONE_AT_ONCE):
+            async with self._ledger.begin() as tx:
+                rows = await outgoing.next_of(
+                    tx, self._connector, kind, lane, after=after, now=self._now(), limit=ALONE_AT_ONCE
+                )
+            rest = len(rows) == ALONE_AT_ONCE
+            for row in rows:
+                if size + row.size > most and tickets:
+                    size, rest = int(most), True
+                    break
+                after = row.name
+                if row.name not in self._flying:
+                    self._flying.add(row.name)
+                    tickets.append(self._ledger.secret.unseal(row.sealed, row.name, Ticket))
+                    size += row.size
+        if kind == EVENTS:
+            self._events = rest
+        elif rest:
+            self._waiting[lane] = max(1, self._waiting.get(lane, 0) - size)
+        else:
+            self._waiting.pop(lane, None)
+            self._hurry.discard(lane or "")
+        return tickets
+
+    # --- settling
+
+    async def _settle(self, kind: str, tickets: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
+        by_write = {id(ticket.write): ticket for ticket in tickets}
+        for start in range(0, len(outcomes), SETTLED_AT_ONCE):
+            part = [(by_write[id(o.write)], o) for o in outcomes[start : start + SETTLED_AT_ONCE]]
+            async with self._ledger.begin() as tx:
+                await (self._note_contacts if kind == CONTACTS else self._note_events)(tx, part)
+            if kind == CONTACTS:
+                for ticket, outcome in part:
+                    self._count(ticket, outcome)
+
+    async def _note_contacts(self, tx: Tx, settled: Sequence[tuple[Ticket, Outcome]]) -> None:
+        """Remember what was delivered, park what was refused, put off what must be tried again.
+
+        Whoever was composed anew while this was on its way was composed without its answer: they are
+        looked at once more.
+        """
+        connector, now = self._connector, self._now()
+        over = [ticket for ticket, outcome in settled if outcome.verdict != Verdict.RETRY]
+        done = [(ticket, outcome) for ticket, outcome in settled if outcome.verdict == Verdict.DELIVERED]
+        refused = [(ticket, outcome) for ticket, outcome in settled if outcome.verdict == Verdict.REFUSED]
+        persons = {ticket.write.person: ticket for ticket in over}
+        waiting = await outgoing.fingerprints(tx, connector, CONTACTS, persons)
+        stale = [
+            ticket.about
+            for person, ticket in persons.items()
+            if waiting.get(person) != ticket.write.fingerprint
+        ]
+        await queue.enqueue(tx, connector, stale, now=now)
+        await outgoing.drop(tx, connector, CONTACTS, persons)
+        rows = [
+            {
+                "person": ticket.write.person,
+                "contact_id": outcome.contact_id,
+                "fingerprint": ticket.write.fingerprint,
+                "told": ticket.write.consent,
+                "blocked_by_us": ticket.blocked,
+                "met_at": now,
+            }
+            for ticket, outcome in done
+        ]
+        await people.remember_contacts(tx, connector, rows)
+        left = [ticket.left_behind for ticket, _ in done if ticket.write.rename is not None]
+        await people.forget_contact(tx, connector, left)
+        await queue.unpark(tx, connector, [ticket.write.key for ticket, _ in done])
+        reasons = [(ticket.write.key, o.reason, ticket.write.fingerprint) for ticket, o in refused]
+        await queue.park(tx, connector, reasons, now=now)
+        retry = {t.write.person: now + o.seconds for t, o in settled if o.verdict == Verdict.RETRY}
+        await outgoing.put_off(tx, connector, CONTACTS, retry)
+
+    async def _note_events(self, tx: Tx, settled: Sequence[tuple[Ticket, Outcome]]) -> None:
+        """An event that was refused stays, parked: no look at the store would bring it back."""
+        connector, now = self._connector, self._now()
+        names = {ticket.write.fingerprint: outcome for ticket, outcome in settled}
+        done = [name for name, outcome in names.items() if outcome.verdict == Verdict.DELIVERED]
+        await outgoing.drop(tx, connector, EVENTS, done)
+        await queue.unpark(tx, connector, [event_key(name) for name in done])
+        refused = {name: o for name, o in names.items() if o.verdict == Verdict.REFUSED}
+        reasons = [(event_key(name), outcome.reason, None) for name, outcome in refused.items()]
+        await queue.park(tx, connector, reasons, now=now)
+        later = {name: now + o.seconds for name, o in names.items() if o.verdict == Verdict.RETRY}
+        await outgoing.put_off(tx, connector, EVENTS, later | dict.fromkeys(refused, PARKED))
+
+    def _count(self, ticket: Ticket, outcome: Outcome) -> None:
+        account = self._account()
+        resource = ticket.about.resource
+        tally = account.tally(Resource.GUESTS if resource in GUESTLY else resource)
+        match outcome.verdict:
+            case Verdict.DELIVERED:
+                tally.written += 1
+            case Verdict.REFUSED:
+                tally.parked += 1
+            case Verdict.RETRY:
+                tally.failed += 1
+        if outcome.left_out:
+            account.notes[f"{outcome.left_out} left out: it was refused"] += 1
+
+
+def name_of(kind: str, ticket: Ticket) -> bytes:
+    """Under which name a write waits."""
+    return ticket.write.person if kind == CONTACTS else ticket.write.fingerprint
+
+
+def event_key(name: bytes) -> Key:
+    """The key under which an event is parked."""
+    return Key(Resource.EVENTS, int.from_bytes(name[:8]) >> 1)
