@@ -14,7 +14,19 @@ from hypothesis import strategies as st
 
 from tajo.bigcommerce import records, wire
 from tajo.bigcommerce.values import Unreadable, at_rate, moment, money, plain_text
-from tajo.sync.model import Address, Line, Order, Product, Refund, Resource, Store, Storefront
+from tajo.sync.model import (
+    Address,
+    Cart,
+    CartLine,
+    Line,
+    Order,
+    Product,
+    Refund,
+    Resource,
+    Store,
+    Storefront,
+    cart_key,
+)
 
 STORE = Store(name="Shop", currency="GBP", groups={2: "Wholesale"}, default_storefront=1)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -743,3 +755,128 @@ def test_a_variant_inherits_what_it_does_not_have() -> None:
 )
 def test_a_product_is_visible_if_a_shopper_can_find_and_buy_it(fields: dict[str, Any], visible: bool) -> None:
     assert product(**fields).visible == visible
+
+
+# -- carts
+
+UUID = "09346904-4175-44fd-be53-f7e598531b6c"
+
+
+def cart(**fields: Any) -> Cart:
+    return records.cart(read(wire.Cart, **{"id": UUID} | fields), STORE, {12: "jane@example.com"})
+
+
+def test_a_cart_as_it_comes() -> None:
+    found = cart(
+        customer_id=12,
+        channel_id=1002,
+        email=" guest@example.com ",
+        currency={"code": "usd"},
+        cart_amount=33.3,
+        coupons=[{"code": "TEN", "id": 1}, {"code": "TEN"}, {"code": None}],
+        created_time="2026-03-01T12:00:00+00:00",
+        updated_time="2026-03-01T13:00:00Z",
+        line_items={
+            "physical_items": [
+                {
+                    "id": "6e193ce6-f327-4dcc-b75e-72cf6738525e",
+                    "product_id": 7,
+                    "variant_id": 70,
+                    "name": "Shirt",
+                    "sku": "S-7",
+                    "quantity": 2,
+                    "list_price": 12.5,
+                    "sale_price": 10.1,
+                    "extended_list_price": 25,
+                    "extended_sale_price": 20.2,
+                    "url": "https://shop.example.com/shirt/",
+                    "image_url": "https://cdn.example.com/s.png",
+                    "options": [{"name": "Color", "value": "Red"}, {"name": "Size", "value": 42}],
+                }
+            ],
+            "digital_items": [
+                {"product_id": 8, "name": "Song", "quantity": 1, "list_price": 1, "sale_price": 0}
+            ],
+            "custom_items": [{"name": "Engraving", "quantity": "3", "list_price": "2.05"}],
+            "gift_certificates": [{"name": "Gift", "amount": 5, "recipient": {"email": "joe@example.com"}}],
+        },
+    )
+    assert found == Cart(
+        id=cart_key(UUID).id,
+        uuid=UUID,
+        customer_id=12,
+        email="guest@example.com",
+        storefront=1002,
+        currency="USD",
+        total=Decimal("33.3"),
+        coupons=("TEN",),
+        created=NOON,
+        updated=NOON + timedelta(hours=1),
+        lines=(
+            CartLine(
+                product_id=7,
+                variant_id=70,
+                name="Shirt",
+                sku="S-7",
+                options="Red / 42",
+                quantity=2,
+                price=Decimal("10.1"),
+                total=Decimal("20.2"),
+                url="https://shop.example.com/shirt/",
+                image="https://cdn.example.com/s.png",
+            ),
+            CartLine(product_id=8, name="Song", price=Decimal(0), total=Decimal(0)),
+            CartLine(name="Engraving", quantity=3, price=Decimal("2.05"), total=Decimal("6.15")),
+            CartLine(name="Gift", price=Decimal(5), total=Decimal(5)),
+        ),
+    )
+
+
+@given(st.decimals(0, 10**9, places=4))
+def test_an_amount_of_a_cart_is_the_number_that_was_written(amount: Decimal) -> None:
+    row = msgspec.json.decode(f'{{"id": "{UUID}", "cart_amount": {amount}}}', type=wire.Cart, strict=False)
+    assert records.cart(row, STORE, {}).total == amount
+
+
+@pytest.mark.parametrize(
+    ("fields", "email"),
+    [
+        ({"customer_id": 12, "email": "typed@example.com"}, "typed@example.com"),
+        ({"customer_id": 12, "email": ""}, "jane@example.com"),
+        ({"customer_id": 12, "email": None}, "jane@example.com"),
+        ({"customer_id": 13}, ""),
+        ({"customer_id": 0, "email": " "}, ""),
+    ],
+)
+def test_a_carts_e_mail_is_what_was_typed_else_that_of_the_account(
+    fields: dict[str, Any], email: str
+) -> None:
+    assert cart(**fields).email == email
+
+
+def test_a_cart_of_nothing_is_read() -> None:
+    empty = Cart(id=cart_key(UUID).id, uuid=UUID)
+    assert cart() == cart(line_items=[], currency=[], coupons=[], channel_id=None) == empty
+
+
+@pytest.mark.parametrize(
+    ("fields", "flaw"),
+    [
+        ({"id": "17"}, "id: expected a UUID"),
+        ({"id": ""}, "id: expected a UUID"),
+        ({"updated_time": "yesterday"}, "updated_time: expected a date"),
+        ({"cart_amount": "NaN"}, "cart_amount: expected an amount"),
+        ({"line_items": {"physical_items": [{"sale_price": "Infinity"}]}}, "price: expected an amount"),
+    ],
+)
+def test_a_cart_that_cannot_be_understood_says_why(fields: dict[str, Any], flaw: str) -> None:
+    with pytest.raises(Unreadable, match=flaw):
+        cart(**fields)
+
+
+def test_a_v3_single_is_read_or_flawed_and_nothing_else_is_one() -> None:
+    decode = wire.enclosed(wire.Cart)
+    assert decode(b'{"data": {"id": "x"}, "meta": {}}') == wire.Cart(id="x")
+    assert isinstance(decode(b'{"data": {"id": 17}}'), wire.Flaw)
+    with pytest.raises(msgspec.ValidationError):
+        decode(b'{"id": "x"}')

@@ -14,10 +14,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tajo.bigcommerce import Api, BigCommerceSource
+from tajo.bigcommerce import Api, BigCommerceSource, Declined
+from tajo.bigcommerce.resources import LISTINGS
 from tajo.errors import Later, Mend
-from tajo.http import Patience
-from tajo.sync.model import Batch, Category, Change, Customer, Key, Order, Resource, Storefront
+from tajo.http import Lost, Patience
+from tajo.sync.model import (
+    Batch,
+    Category,
+    Change,
+    Customer,
+    Key,
+    Order,
+    Refund,
+    Resource,
+    Storefront,
+    cart_key,
+)
 from tests.virtual_clock import VirtualClock
 
 Params = dict[str, str]
@@ -298,9 +310,7 @@ async def test_a_list_that_does_not_exist_is_no_empty_list() -> None:
 # -- any resource
 
 
-@pytest.mark.parametrize(
-    "resource", [one for one in Resource if one not in (Resource.VARIANTS, Resource.GUESTS)], ids=str
-)
+@pytest.mark.parametrize("resource", LISTINGS, ids=str)
 async def test_a_store_without_records_yields_one_empty_batch(resource: Resource) -> None:
     shop = Shop().on("/v2/orders", httpx.Response(204))
     (batch,) = await shop.pages(resource)
@@ -809,6 +819,252 @@ async def test_an_error_while_looking_at_many_orders_is_the_one_that_is_told() -
     shop = Shop().on("/v2/orders/8", httpx.Response(403))
     with pytest.raises(Mend, match="Orders"):
         await shop.source.fetch(Resource.ORDERS, [7, 8, 9, 10, 11])
+
+
+# -- carts, which only somebody else can name
+
+
+def uuid(number: int) -> str:
+    return f"09346904-4175-44fd-be53-{number:012x}"
+
+
+def cart(number: int, **fields: Any) -> dict[str, Any]:
+    return {"data": {"id": uuid(number), "customer_id": 0, "email": ""} | fields, "meta": {}}
+
+
+async def test_carts_are_looked_at_one_by_one_with_the_options_of_their_lines() -> None:
+    shop = Shop()
+    for number in (1, 2):
+        shop.on(f"/v3/carts/{uuid(number)}", cart(number, email=f"g{number}@example.com", cart_amount=number))
+    batch = await shop.source.fetch_carts([uuid(2), uuid(1), uuid(2)])
+    assert batch.resource is Resource.CARTS
+    assert [change.key for change in batch.changes] == [cart_key(uuid(2)), cart_key(uuid(1))]
+    assert [record.email for record in records(batch)] == ["g2@example.com", "g1@example.com"]
+    assert shop.calls(f"/v3/carts/{uuid(1)}") == [
+        {"include": "line_items.physical_items.options,line_items.digital_items.options"}
+    ]
+    assert shop.calls("/v3/customers") == []
+
+
+async def test_a_cart_that_is_gone_has_no_record() -> None:
+    shop = Shop().on(f"/v3/carts/{uuid(1)}", httpx.Response(404, content=b'{"status":404,"title":"No cart"}'))
+    assert (await shop.source.fetch_carts([uuid(1)])).changes == [Change(cart_key(uuid(1)), None)]
+
+
+async def test_the_e_mails_of_accounts_come_in_one_call_for_all_carts() -> None:
+    shop = Shop().on("/v3/customers", listed([customer(5), {"id": 6, "email": None}]))
+    shop.on(f"/v3/carts/{uuid(1)}", cart(1, customer_id=5))
+    shop.on(f"/v3/carts/{uuid(2)}", cart(2, customer_id=6))
+    shop.on(f"/v3/carts/{uuid(3)}", cart(3, customer_id=5))
+    shop.on(f"/v3/carts/{uuid(4)}", cart(4, customer_id=7, email="typed@example.com"))
+    shop.on(f"/v3/carts/{uuid(5)}", cart(5))
+    batch = await shop.source.fetch_carts([uuid(number) for number in range(1, 6)])
+    assert [record.email for record in records(batch)] == [
+        "c5@example.com",
+        "",
+        "c5@example.com",
+        "typed@example.com",
+        "",
+    ]
+    (asked,) = shop.calls("/v3/customers")
+    assert sorted(asked["id:in"].split(",")) == ["5", "6"]
+
+
+async def test_a_cart_that_cannot_be_understood_costs_no_other() -> None:
+    shop = Shop()
+    shop.on(f"/v3/carts/{uuid(1)}", cart(1, cart_amount={"value": 1}))
+    shop.on(f"/v3/carts/{uuid(2)}", cart(2, created_time="soon"))
+    shop.on(f"/v3/carts/{uuid(3)}", cart(3))
+    first, second, third = (await shop.source.fetch_carts([uuid(1), uuid(2), uuid(3)])).changes
+    assert first.key == cart_key(uuid(1))
+    assert "cart_amount" in first.flaw
+    assert second.flaw == "created_time: expected a date"
+    assert third.record
+
+
+async def test_read_at_of_carts_is_before_the_first_is_asked_for() -> None:
+    shop = Shop().on(f"/v3/carts/{uuid(1)}", cart(1))
+    await shop.source.open()
+    before = shop.clock.time
+    assert (await shop.source.fetch_carts([uuid(1)])).read_at == before
+
+
+async def test_a_missing_scope_for_carts_is_named() -> None:
+    shop = Shop().on(f"/v3/carts/{uuid(1)}", httpx.Response(403))
+    with pytest.raises(Mend, match=r"GET /v3/carts/\{id\} \(403\); it needs the scope store_cart_read_only"):
+        await shop.source.fetch_carts([uuid(1)])
+
+
+async def test_no_carts_need_no_call() -> None:
+    shop = Shop()
+    await shop.source.open()
+    before = shop.source.calls
+    assert (await shop.source.fetch_carts([])).changes == []
+    assert shop.source.calls == before
+
+
+# -- the refunds of some orders
+
+
+async def test_refunds_are_asked_for_by_fifty_orders_at_a_time() -> None:
+    def answer(params: Params) -> Any:
+        orders = [int(one) for one in params["order_id:in"].split(",")]
+        return listed([{"id": 1000 + one, "order_id": one, "total_amount": 1.5} for one in orders if one % 2])
+
+    shop = Shop().on("/v3/orders/payment_actions/refunds", answer)
+    batch = await shop.source.refunds_of([*range(1, 61), 1])
+    assert len(shop.calls("/v3/orders/payment_actions/refunds")) == 2
+    assert records(batch) == [
+        Refund(id=1000 + one, order_id=one, amount=Decimal("1.5")) for one in range(1, 61, 2)
+    ]
+
+
+async def test_many_refunds_of_one_order_come_on_many_pages() -> None:
+    rows = [{"id": number, "order_id": 7, "total_amount": number} for number in range(1, 6)]
+    shop = Shop().on("/v3/orders/payment_actions/refunds", numbered(rows, size=2))
+    batch = await shop.source.refunds_of([7])
+    assert [change.key.id for change in batch.changes] == [1, 2, 3, 4, 5]
+
+
+async def test_a_filter_of_refunds_that_is_ignored_is_noticed() -> None:
+    shop = Shop().on("/v3/orders/payment_actions/refunds", listed([{"id": 1, "order_id": 8}]))
+    with pytest.raises(Mend, match="ignored the filter order_id:in"):
+        await shop.source.refunds_of([7])
+
+
+async def test_a_payment_that_was_declined_gives_nothing_back() -> None:
+    payments = [{"amount": 4, "is_declined": True}, {"amount": 6, "is_declined": False}]
+    shop = Shop().on(
+        "/v3/orders/payment_actions/refunds",
+        listed([{"id": 1, "order_id": 7, "total_amount": 10, "payments": payments}]),
+    )
+    assert records(await shop.source.refunds_of([7])) == [Refund(id=1, order_id=7, amount=Decimal(6))]
+
+
+# -- the newest
+
+
+async def test_the_newest_of_each_takes_one_call() -> None:
+    shop = Shop()
+    shop.on("/v3/customers", listed([customer(5, date_modified="2026-03-01T12:00:00Z")]))
+    shop.on("/v2/orders", [order(9, date_modified="Sun, 01 Mar 2026 12:00:01 +0000")])
+    shop.on("/v3/catalog/products", listed([{"id": 3, "date_modified": "2026-03-01T12:00:02+00:00"}]))
+    noon = SINCE.timestamp()
+    assert await shop.source.newest() == {"customers": noon, "orders": noon + 1, "products": noon + 2}
+    assert shop.asked == [
+        ("/v3/customers", {"sort": "date_modified:desc", "limit": "1"}),
+        ("/v2/orders", {"sort": "date_modified:desc", "limit": "1"}),
+        ("/v3/catalog/products", {"sort": "date_modified", "direction": "desc", "limit": "1"}),
+    ]
+
+
+async def test_what_has_no_newest_is_left_out() -> None:
+    shop = Shop().on("/v2/orders", httpx.Response(204))
+    shop.on("/v3/customers", listed([customer(5, date_modified="soon")]))
+    shop.on("/v3/catalog/products", listed([{"id": {}, "date_modified": "2026-03-01T12:00:02+00:00"}]))
+    assert await shop.source.newest() == {}
+
+
+# -- taking a consent back
+
+
+def subscribers(*rows: dict[str, Any]) -> dict[str, Any]:
+    return listed([{"id": number, "email": "jane@example.com"} | row for number, row in enumerate(rows, 1)])
+
+
+def bodies(shop: Shop) -> dict[str, Any]:
+    """What was written, by path."""
+    return {
+        request.url.path.removeprefix("/stores/abc123"): msgspec.json.decode(request.content)
+        for request in shop.requests
+        if request.method != "GET"
+    }
+
+
+async def test_unsubscribing_takes_the_consent_to_marketing_and_no_other() -> None:
+    shop = Shop().on(
+        "/v3/customers/subscribers",
+        subscribers(
+            {"consents": ["abandoned_cart", "marketing_newsletter"]},
+            {"consents": ["marketing_newsletter"], "email": "Jane@Example.com"},
+            {"consents": ["abandoned_cart"]},
+            {"consents": []},
+        ),
+    )
+    assert await shop.source.unsubscribe("jane@example.com")
+    assert bodies(shop) == {
+        "/v3/customers/subscribers/1": {"consents": ["abandoned_cart"]},
+        "/v3/customers/subscribers/2": {"consents": []},
+    }
+    assert {request.method for request in shop.requests} == {"GET", "PUT"}
+    assert shop.calls("/v3/customers/subscribers") == [{"email": "jane@example.com", "limit": "250"}]
+
+
+@pytest.mark.parametrize(
+    "rows", [[], [{"consents": []}], [{"consents": None}], [{"consents": ["abandoned_cart"]}]]
+)
+async def test_who_has_given_no_consent_is_left_as_they_are(rows: list[dict[str, Any]]) -> None:
+    shop = Shop().on("/v3/customers/subscribers", subscribers(*rows))
+    assert not await shop.source.unsubscribe("jane@example.com")
+    assert bodies(shop) == {}
+
+
+async def test_a_filter_that_is_ignored_unsubscribes_nobody_else() -> None:
+    shop = Shop().on(
+        "/v3/customers/subscribers",
+        subscribers({"consents": ["marketing_newsletter"], "email": "joe@example.com"}),
+    )
+    assert not await shop.source.unsubscribe("jane@example.com")
+    assert bodies(shop) == {}
+
+
+async def test_a_newsletter_record_that_has_gone_meanwhile_is_no_change() -> None:
+    shop = Shop().on("/v3/customers/subscribers", subscribers({"consents": ["marketing_newsletter"]}))
+    shop.on("/v3/customers/subscribers/1", httpx.Response(404))
+    assert not await shop.source.unsubscribe("jane@example.com")
+
+
+async def test_a_token_that_may_only_read_cannot_unsubscribe() -> None:
+    shop = Shop().on("/v3/customers/subscribers", subscribers({"consents": ["marketing_newsletter"]}))
+    shop.on("/v3/customers/subscribers/1", httpx.Response(403))
+    with pytest.raises(Declined, match=r"scope store_v2_customers \(Customers\)") as caught:
+        await shop.source.unsubscribe("jane@example.com")
+    assert caught.value.status == 403
+    assert "jane" not in str(caught.value)
+
+
+# -- writing
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+@pytest.mark.parametrize("trouble", [httpx.Response(502), httpx.ReadTimeout("x"), httpx.Response(429)])
+async def test_what_may_be_said_twice_is_tried_again(method: str, trouble: Any) -> None:
+    answers = [trouble, httpx.Response(204)]
+    shop = Shop().on("/v3/hooks/1", lambda params: answers.pop(0))
+    assert await shop.api.send(method, "/v3/hooks/1", None)
+    assert answers == []
+
+
+@pytest.mark.parametrize("trouble", [httpx.Response(502), httpx.ReadTimeout("x")])
+async def test_what_would_be_made_twice_is_not_tried_again(trouble: Any) -> None:
+    shop = Shop().on("/v3/hooks", trouble)
+    with pytest.raises(Lost):
+        await shop.api.send("POST", "/v3/hooks", {"scope": "store/order/*"})
+    assert len(shop.asked) == 1
+
+
+async def test_there_must_be_somewhere_to_make_a_thing() -> None:
+    shop = Shop().on("/v3/hooks", httpx.Response(404)).on("/v3/hooks/1", httpx.Response(404))
+    with pytest.raises(Declined, match=r"POST /v3/hooks \(404\)"):
+        await shop.api.send("POST", "/v3/hooks", {})
+    assert not await shop.api.send("DELETE", "/v3/hooks/1")
+
+
+@pytest.mark.parametrize("trouble", [httpx.ConnectError("x"), httpx.Response(429)])
+async def test_what_was_certainly_not_taken_is_tried_again(trouble: Any) -> None:
+    answers = [trouble, b"<html>taken</html>"]
+    shop = Shop().on("/v3/hooks", lambda params: answers.pop(0))
+    assert await shop.api.send("POST", "/v3/hooks", {"scope": "store/order/*"})
 
 
 # -- counting and the limits

@@ -100,10 +100,36 @@ class Api:
         BigCommerce said) and `Later` when patience ends.
         """
         route = f"GET {route or path}"
+        answer = await self._ask("GET", path, route, params=params, decode=decode, final=final)
+        if answer.status == 404:
+            return None
+        if answer.body:
+            value: T = answer.value
+            return value
+        if answer.status == 204:
+            return decode(b"")
+        raise Later(f"{route} was answered without a body", seconds=60)  # an empty list would mean deletions
+
+    async def send(self, method: str, path: str, body: Any = None, *, route: str = "") -> bool:
+        """Write `body`, as JSON, to `path`, or delete what is there; False if it does not exist (404).
+
+        PUT and DELETE do the same when they are said twice, so they are tried again like a reading. A POST
+        makes a second thing: it is only tried again where it certainly was not taken, else it raises `Lost`.
+        Raises as `get` does.
+        """
+        route = f"{method} {route or path}"
+        content = None if body is None else msgspec.json.encode(body)
+        answer = await self._ask(method, path, route, body=content, decode=_unread, once=method == "POST")
+        return answer.status != 404
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._client.close()
+
+    async def _ask(self, method: str, path: str, route: str, **how: Any) -> Answer:
+        """The answer to a call: a success, or the 404 of what does not exist; a POST must find a place."""
         try:
-            answer = await self._client.request(
-                "GET", path, route=route, params=params, decode=decode, final=final
-            )
+            answer = await self._client.request(method, path, route=route, **how)
         except msgspec.ValidationError as error:
             raise Mend(
                 f"BigCommerce answered {route} in a shape that Tajo does not know: {error}",
@@ -112,20 +138,9 @@ class Api:
         except Later as error:
             # the one status that patience may not heal: a shop that does not pay stays away for good
             raise (self._suspended() if str(error).endswith("HTTP 503") else error) from None
-        if answer.status == 404:
-            return None
-        if not answer.ok:
+        if not answer.ok and (answer.status != 404 or method == "POST"):
             raise self._declined(answer, path, route)
-        if answer.body:
-            value: T = answer.value
-            return value
-        if answer.status == 204:
-            return decode(b"")
-        raise Later(f"{route} was answered without a body", seconds=60)  # an empty list would mean deletions
-
-    async def close(self) -> None:
-        """Give the connections back."""
-        await self._client.close()
+        return answer
 
     def _declined(self, answer: Answer, path: str, route: str) -> Declined:
         status, words = answer.status, vendor_words(answer.body)
@@ -138,9 +153,10 @@ class Api:
                 f"check store hash and token; if they are right, the account was deleted: {NEW_ACCOUNT}",
             )
         if status == 403:
+            needed = scope(path) if route.startswith("GET ") else scope(path).replace("_read_only", "")
             return Declined(
                 status,
-                f"BigCommerce does not allow {said} (403); it needs the scope {scope(path)}",
+                f"BigCommerce does not allow {said} (403); it needs the scope {needed}",
                 "the token lacks that scope, the store's owner or plan has lapsed, or the API address is "
                 f"wrong. For a scope: {NEW_ACCOUNT}",
             )
@@ -151,6 +167,10 @@ class Api:
             f"Store {self.store_hash} keeps answering 503: it is in maintenance, being upgraded or suspended",
             "see in the control panel whether the store is open and paid for, then start again",
         )
+
+
+def _unread(body: bytes) -> None:
+    """What an answer to a writing says is of no use: what counts is that it was taken."""
 
 
 def scope(path: str) -> str:

@@ -15,6 +15,8 @@ from tajo.bigcommerce.values import Unreadable, at_rate, moment, money, plain_te
 from tajo.sync.model import (
     ZERO,
     Address,
+    Cart,
+    CartLine,
     Category,
     Change,
     Customer,
@@ -30,6 +32,7 @@ from tajo.sync.model import (
     Storefront,
     Subscriber,
     Variant,
+    cart_key,
 )
 
 ONE = Decimal(1)
@@ -222,6 +225,34 @@ def refund(row: wire.Refund) -> Refund:
     return Refund(id=row.id, order_id=row.order_id, amount=amount, created=moment(row.created, "created"))
 
 
+def cart(row: wire.Cart, of: Store, emails: Mapping[int, str]) -> Cart:
+    """A cart. `emails`: those of accounts by id, for carts in whose checkout no e-mail was typed yet.
+
+    Prices are those after discounts (carts.v3: sale_price); custom items and gift certificates have none.
+    """
+    try:
+        key = cart_key(row.id)
+    except ValueError:
+        raise Unreadable("id: expected a UUID") from None
+    account = row.customer_id or 0
+    currency = row.currency.code if isinstance(row.currency, wire.Currency) else None
+    items = row.line_items if isinstance(row.line_items, wire.CartItems) else wire.CartItems()
+    sorts = (items.physical_items, items.digital_items, items.custom_items, items.gift_certificates)
+    return Cart(
+        id=key.id,
+        uuid=row.id,
+        customer_id=account,
+        email=(row.email or "").strip() or emails.get(account, ""),
+        storefront=row.channel_id or of.default_storefront,
+        currency=(currency or "").upper(),
+        total=money(row.cart_amount, "cart_amount"),
+        lines=tuple(_cart_line(item) for sort in sorts for item in sort or ()),
+        coupons=tuple(dict.fromkeys(coupon.code for coupon in row.coupons or () if coupon.code)),
+        created=moment(row.created_time, "created_time"),
+        updated=moment(row.updated_time, "updated_time"),
+    )
+
+
 def category(row: wire.Category, paths: Mapping[int, str], channels: Mapping[int, int]) -> Category:
     """A category. `paths`: from `category_paths`; `channels`: the channel that shows each tree."""
     return Category(
@@ -367,6 +398,29 @@ def _line(row: wire.Line, rate: Decimal) -> Line:
         price=at_rate(money(row.price_inc_tax, "price_inc_tax"), rate),
         total=at_rate(money(paid, "total_inc_tax"), rate),
     )
+
+
+def _cart_line(row: wire.CartItem) -> CartLine:
+    quantity = 1 if row.quantity is None else row.quantity
+    price = money(_first(row.sale_price, row.list_price, row.amount), "price")
+    whole = _first(row.extended_sale_price, row.extended_list_price, price * quantity)
+    return CartLine(
+        product_id=row.product_id or 0,
+        variant_id=row.variant_id or 0,
+        name=row.name or "",
+        sku=row.sku or "",
+        options=" / ".join(str(option.value) for option in row.options or () if option.value is not None),
+        quantity=quantity,
+        price=price,
+        total=money(whole, "extended price"),
+        url=row.url or "",
+        image=row.image_url or "",
+    )
+
+
+def _first(*amounts: Decimal | None) -> Decimal | None:
+    """The first that is told; an amount of 0 is."""
+    return next((amount for amount in amounts if amount is not None), None)
 
 
 def _billing(row: wire.BillingAddress) -> Address:

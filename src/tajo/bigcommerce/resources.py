@@ -18,8 +18,9 @@ from msgspec.structs import replace
 from tajo.bigcommerce import records, wire
 from tajo.bigcommerce.api import Api, Declined
 from tajo.bigcommerce.paging import ByCursor, ByKey, ByNumber, Paging
+from tajo.bigcommerce.values import Unreadable
 from tajo.errors import Mend
-from tajo.sync.model import Change, Customer, Resource, Store
+from tajo.sync.model import Change, Customer, Resource, Store, cart_key
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -163,6 +164,18 @@ def joined(ids: Iterable[int]) -> str:
     return ",".join(map(str, ids))
 
 
+def heeded(path: str, name: str, asked: Iterable[int], met: Iterable[int]) -> None:
+    """Raise `Mend` if what was met was not asked for; 0 is what could not be read.
+
+    A filter that is ignored, as has been seen (bigcommerce-api-ruby#60), would make all "gone".
+    """
+    if not set(met) <= {0, *asked}:
+        raise Mend(
+            f"BigCommerce ignored the filter {name} of {path}",
+            "try again; if it persists, ask BigCommerce's support whether the filter was withdrawn",
+        )
+
+
 # -- how single ids are looked at
 
 
@@ -174,12 +187,7 @@ def among(name: str) -> Callable[[Desk, Listing, Sequence[int]], Awaitable[list[
         for part in chunks(ids):
             params = {**listing.params, name: joined(part), "limit": listing.size}
             found = (await read(desk.api, listing.path, listing.decode, params)).rows
-            # a filter that is ignored, as has been seen (bigcommerce-api-ruby#60), would make all "gone"
-            if not {row.id for row in found} <= {0, *part}:
-                raise Mend(
-                    f"BigCommerce ignored the filter {name} of {listing.path}",
-                    "try again; if it persists, ask BigCommerce's support whether the filter was withdrawn",
-                )
+            heeded(listing.path, name, part, (row.id for row in found))
             rows += found
         return rows
 
@@ -304,6 +312,53 @@ async def refunds(desk: Desk, rows: Sequence[wire.Refund | wire.Flaw]) -> list[C
     return records.changes(Resource.REFUNDS, rows, records.refund)
 
 
+async def refunds_of(desk: Desk, orders: Sequence[int]) -> list[Change]:
+    """All refunds of these orders (orders.v3: order_id:in)."""
+    listing = LISTINGS[Resource.REFUNDS]
+    found: list[Change] = []
+    for part in chunks(orders):
+        rows = await every(desk.api, listing.path, listing.decode, {"order_id:in": joined(part)})
+        heeded(
+            listing.path, "order_id:in", part, (row.order_id for row in rows if isinstance(row, wire.Refund))
+        )
+        found += await refunds(desk, rows)
+    return list({change.key: change for change in found}.values())
+
+
+async def carts(desk: Desk, uuids: Sequence[str]) -> list[Change]:
+    """Carts, of which there is no list: one call each, and one for the e-mails that only accounts have.
+
+    A cart that is not there was bought, emptied or forgotten (30 days after its last change).
+    """
+
+    async def look(uuid: str) -> wire.Cart | wire.Flaw | None:
+        return await desk.api.get(f"/v3/carts/{uuid}", CART, params=INCLUDE_OPTIONS, route="/v3/carts/{id}")
+
+    rows = await three_at_once(look, uuids)
+    silent = {row.customer_id for row in rows if isinstance(row, wire.Cart) and not (row.email or "").strip()}
+    emails = await emails_of(desk.api, [account for account in silent if account])
+
+    def change(uuid: str, row: wire.Cart | wire.Flaw | None) -> Change:
+        key = cart_key(uuid)
+        if isinstance(row, wire.Flaw):
+            return Change(key, None, row.why)
+        try:
+            return Change(key, records.cart(row, desk.store, emails) if row else None)
+        except Unreadable as flaw:
+            return Change(key, None, str(flaw))
+
+    return list(map(change, uuids, rows))
+
+
+async def emails_of(api: Api, accounts: Sequence[int]) -> Mapping[int, str]:
+    """The e-mail of each of these accounts that is still there."""
+    emails: dict[int, str] = {}
+    for part in chunks(accounts):
+        rows = (await read(api, "/v3/customers", ACCOUNTS, {"id:in": joined(part), "limit": FULL})).rows
+        emails |= {row.id: (row.email or "").strip() for row in rows if isinstance(row, wire.Customer)}
+    return emails
+
+
 async def products(desk: Desk, rows: Sequence[wire.Product | wire.Flaw]) -> list[Change]:
     """Products carry their brand's id only."""
     brands = await desk.brands.of(
@@ -327,8 +382,11 @@ TREES = wire.pages_of(wire.Tree)
 ADDRESSES = wire.pages_of(wire.Address)
 ATTRIBUTE_VALUES = wire.pages_of(wire.AttributeValue)
 LINES = wire.lists_of(wire.Line)
+ACCOUNTS = wire.pages_of(wire.Customer)
+CART = wire.enclosed(wire.Cart)
 
 INCLUDE_LINES = {"include": "consignments.line_items", "consignment_structure": "object"}
+INCLUDE_OPTIONS = {"include": "line_items.physical_items.options,line_items.digital_items.options"}
 
 LISTINGS: dict[Resource, Listing] = {
     Resource.CATEGORIES: Listing(
@@ -379,11 +437,18 @@ LISTINGS: dict[Resource, Listing] = {
     ),
     Resource.CUSTOMERS: Listing(
         path="/v3/customers",
-        decode=wire.pages_of(wire.Customer),
+        decode=ACCOUNTS,
         paging=ByCursor(),
         params={"include": "addresses,attributes,formfields,storecredit"},
         since="date_modified:min",
         look=among("id:in"),
         read=customers,
     ),
+}
+
+#: How each of these lists is asked for its latest change (section 2 of the facts: sort).
+LATEST_FIRST: dict[Resource, Mapping[str, str]] = {
+    Resource.CUSTOMERS: {"sort": "date_modified:desc"},
+    Resource.ORDERS: {"sort": "date_modified:desc"},
+    Resource.PRODUCTS: {"sort": "date_modified", "direction": "desc"},
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,19 @@ import msgspec
 
 from tajo.bigcommerce import records, wire
 from tajo.bigcommerce.api import Api
-from tajo.bigcommerce.resources import LISTINGS, NAMED, Desk, Listing, every, groups, read
+from tajo.bigcommerce.resources import (
+    LATEST_FIRST,
+    LISTINGS,
+    NAMED,
+    Desk,
+    Listing,
+    carts,
+    every,
+    groups,
+    read,
+    refunds_of,
+)
+from tajo.bigcommerce.values import Unreadable, moment
 from tajo.bigcommerce.walk import walk
 from tajo.errors import Mend
 from tajo.http import Clock
@@ -19,7 +32,9 @@ from tajo.sync.model import Batch, Change, Key, Resource, Store
 STORE = msgspec.json.Decoder(wire.Store, strict=False).decode
 COUNT = msgspec.json.Decoder(wire.OrderCount, strict=False).decode
 SITES = wire.pages_of(wire.Site)
+SUBSCRIBERS = wire.pages_of(wire.Subscriber)
 GROUPS = wire.lists_of(wire.Named)
+NEWSLETTER = "marketing_newsletter"  # the consent to marketing mail (subscribers.v3: consents)
 
 
 class BigCommerceSource:
@@ -57,6 +72,48 @@ class BigCommerceSource:
             [found.get(one) or Change(Key(resource, one), None, nameless) for one in wanted],
             read_at,
         )
+
+    async def fetch_carts(self, uuids: Sequence[str]) -> Batch:
+        """Look at these carts now. One that is gone has no record: bought, emptied, or 30 days untouched."""
+        desk, read_at = await self._desk(), self._clock.now()
+        return Batch(Resource.CARTS, await carts(desk, list(dict.fromkeys(uuids))), read_at)
+
+    async def refunds_of(self, orders: Sequence[int]) -> Batch:
+        """All refunds of these orders, 50 orders a call; an order without any is not mentioned."""
+        desk, read_at = await self._desk(), self._clock.now()
+        return Batch(Resource.REFUNDS, await refunds_of(desk, list(dict.fromkeys(orders))), read_at)
+
+    async def newest(self) -> dict[str, float]:
+        """When the latest change of customers, orders and products happened, in seconds since 1970.
+
+        By the store's own dates, in one call each. A list without rows, or whose date is unreadable, is
+        left out.
+        """
+        found: dict[str, float] = {}
+        for resource, order in LATEST_FIRST.items():
+            listing = LISTINGS[resource]
+            page = await read(self._api, listing.path, listing.decode, {**order, "limit": 1})
+            for row in _sound(page.rows)[:1]:
+                with suppress(Unreadable):
+                    when = moment(row.date_modified, "date_modified")
+                    found |= {resource.value: when.timestamp()} if when else {}
+        return found
+
+    async def unsubscribe(self, email: str) -> bool:
+        """Take the consent to marketing mail from everybody with this e-mail; whether anything changed.
+
+        Each storefront may have a newsletter record of its own; other consents stay. Needs the scope to
+        modify customers: without it, `Declined` with status 403.
+        """
+        changed = False
+        path = "/v3/customers/subscribers"
+        for row in _sound(await every(self._api, path, SUBSCRIBERS, {"email": email})):
+            consents = row.consents or []
+            # a filter that is ignored must not unsubscribe everybody
+            if (row.email or "").strip().lower() == email.strip().lower() and NEWSLETTER in consents:
+                kept = {"consents": [consent for consent in consents if consent != NEWSLETTER]}
+                changed |= await self._api.send("PUT", f"{path}/{row.id}", kept, route=f"{path}/{{id}}")
+        return changed
 
     async def count(self, resource: Resource, *, since: datetime | None) -> int:
         """See `Source.count`."""

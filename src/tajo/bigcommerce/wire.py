@@ -3,7 +3,8 @@
 The specs declare neither what is required nor what may be null, so every field has a default and every
 field but an id may be null; numbers may come as strings; PHP writes an empty object as `[]`.
 Field names and shapes: customers.v3, subscribers.v3, orders.v2, orders.v3, products_catalog.v3,
-category-trees_catalog.v3, brands_catalog.v3, channels.v3, sites.v3, store_information.v2, customers.v2.
+category-trees_catalog.v3, brands_catalog.v3, channels.v3, sites.v3, store_information.v2, customers.v2,
+carts.v3, webhooks.v3.
 
 `gc=False`: nothing here can refer back to itself, so the garbage collector need not look at it; with a
 large heap around, orders are read in two thirds of the time.
@@ -12,6 +13,7 @@ large heap around, orders are read in two thirds of the time.
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -201,6 +203,88 @@ class Refund(Struct, frozen=True, gc=False):
     payments: list[Payment] | None = None
 
 
+class Choice(Struct, frozen=True, gc=False):
+    """carts.v3: an item's option, with `include=line_items.*.options`."""
+
+    value: str | int | float | None = None
+
+
+class CartItem(Struct, frozen=True, gc=False):
+    """carts.v3: ItemPhysicalGet, ItemDigitalGet, ItemCustomGet, ItemGiftCertificateGet, all in one.
+
+    A custom item has no sale price, a gift certificate only a name and an amount.
+    """
+
+    product_id: int | None = None
+    variant_id: int | None = None
+    name: str | None = None
+    sku: str | None = None
+    quantity: int | None = None
+    list_price: Decimal | None = None
+    sale_price: Decimal | None = None
+    extended_list_price: Decimal | None = None
+    extended_sale_price: Decimal | None = None
+    amount: Decimal | None = None
+    url: str | None = None
+    image_url: str | None = None
+    options: list[Choice] | None = None
+
+
+class CartItems(Struct, frozen=True, gc=False):
+    """carts.v3: LineItemsGet."""
+
+    physical_items: list[CartItem] | None = None
+    digital_items: list[CartItem] | None = None
+    custom_items: list[CartItem] | None = None
+    gift_certificates: list[CartItem] | None = None
+
+
+class Currency(Struct, frozen=True, gc=False):
+    """carts.v3: the currency of a cart."""
+
+    code: str | None = None
+
+
+class Cart(Struct, frozen=True, gc=False):
+    """carts.v3: Cart_Full. `id` is a UUID; amounts are numbers, read from their text."""
+
+    id: str = ""
+    customer_id: int | None = None
+    channel_id: int | None = None
+    email: str | None = None
+    currency: Currency | Nothing = None
+    cart_amount: Decimal | None = None
+    coupons: list[Discount] | None = None
+    line_items: CartItems | Nothing = None
+    created_time: str | None = None
+    updated_time: str | None = None
+
+
+class Hook(Struct, frozen=True, gc=False):
+    """webhooks.v3: webhook_Full, and `status` of GET /hooks/admin (inactive, active, deactivated)."""
+
+    id: int = 0
+    scope: str | None = None
+    destination: str | None = None
+    headers: dict[str, str | None] | Nothing = None
+    is_active: bool | None = None
+    status: str | None = None
+
+
+class Blocked(Struct, frozen=True, gc=False):
+    """webhooks.v3: one of the blocked_domains of GET /hooks/admin. `time_left` in seconds."""
+
+    destination: str | None = None
+    time_left: int | None = None
+
+
+class HooksAdmin(Struct, frozen=True, gc=False):
+    """webhooks.v3: GET /hooks/admin."""
+
+    hooks_list: list[Hook] | None = None
+    blocked_domains: list[Blocked] | None = None
+
+
 class Path(Struct, frozen=True, gc=False):
     """category-trees_catalog.v3: url of a category."""
 
@@ -371,6 +455,12 @@ class _Envelope(Struct, Generic[T]):
     meta: Meta | Nothing = None
 
 
+class _Enclosed(Struct):
+    """V3's single: `{"data": {...}}`."""
+
+    data: Raw
+
+
 class _Identity(Struct):
     id: int = 0
     category_id: int = 0
@@ -416,6 +506,13 @@ def single_of(row: type[T]) -> Callable[[bytes], T | Flaw | None]:
     """A decoder of a V2 single, a bare object; None for an empty body."""
     single = msgspec.json.Decoder(row, strict=False)
     return lambda body: _each(single, [Raw(body)])[0] if body else None
+
+
+def enclosed(row: type[T]) -> Callable[[bytes], T | Flaw]:
+    """A decoder of a V3 single of `row`. Raises `msgspec.ValidationError` for what is none."""
+    envelope = msgspec.json.Decoder(_Enclosed)
+    single = msgspec.json.Decoder(row, strict=False)
+    return lambda body: _each(single, [envelope.decode(body).data])[0]
 
 
 def _page(rows: list[T | Flaw], meta: Meta | Nothing) -> Page[T]:
