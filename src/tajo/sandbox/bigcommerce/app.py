@@ -37,7 +37,7 @@ from . import (
     refunds,
     subscribers,
 )
-from .deliveries import Deliveries
+from .deliveries import Account, Deliveries
 from .faults import Dropped, Faults, Stream
 from .limits import Quota
 from .wire import Answer, Call, Problem, Route, not_found
@@ -55,6 +55,8 @@ MODULES: Final = (
 )
 ROUTES: Final = tuple(route for module in MODULES for route in module.ROUTES)
 STORE_PATH: Final = re.compile(r"/stores/([^/]+)(/(v2|v3)/.*)")
+PANEL: Final = "/_sandbox/panel"
+NOBODY: Final = Account("", "", frozenset())
 TOKEN, CLIENT_ID, CLIENT_SECRET = "sandbox-access-token", "sandbox-client-id", "sandbox-client-secret"
 UNAUTHORIZED = (
     "Unauthorized - the v3 Auth client ID or token in the request are not a valid combination for this store."
@@ -112,7 +114,6 @@ def create_app(
     deliveries = Deliveries(
         store_id=str(store.info["store_id"]),
         store_hash=store.hash,
-        secret=client_secret,
         clock=clock,
         time_scale=time_scale,
         faults=stream,
@@ -120,9 +121,9 @@ def create_app(
     )
     world = World(
         store=store,
-        accounts={access_token: frozenset(FAMILIES if scopes is None else scopes)},
-        client_id=client_id,
-        client_secret=client_secret,
+        accounts={
+            access_token: Account(client_id, client_secret, frozenset(FAMILIES if scopes is None else scopes))
+        },
         clock=clock,
         time_scale=time_scale,
         quota=Quota(plan, clock, other_apps),
@@ -163,25 +164,42 @@ class Gateway:
         raw = await request.body()
         if request.url.path.startswith("/stores/"):
             await self._serve(request, raw, send)
-            return
-        reply = self._control_reply(request, raw)
-        await _send(send, reply, request)
+        elif request.url.path.startswith(f"{PANEL}/"):
+            await _send(send, self._panel_reply(request, raw), request)
+        else:
+            await _send(send, self._control_reply(request, raw), request)
 
     def _control_reply(self, request: Request, raw: bytes) -> Reply:
         found = self._control.find(request.url.path)
         if found is None or request.method not in found[0]:
             return Reply(404, b"", {}, "")
         try:
-            call = self._call(request, "v3", found[1], control.body_of(raw))
-            return _reply(found[0][request.method].handler(call), request.url.path)
+            call = self._call(request, "v3", found[1], control.body_of(raw), NOBODY)
+            return _reply(self._answer(found[0][request.method], call), request.url.path)
         except Problem as problem:
             return _reply(Answer(problem.status, problem.body("v3")), request.url.path)
+
+    def _panel_reply(self, request: Request, raw: bytes) -> Reply:
+        """Staff in the control panel: the API's own answer without quota, scopes, faults or record."""
+        match = STORE_PATH.fullmatch(request.url.path.removeprefix(PANEL))
+        account = self._account(request, match)
+        if match is None or account is None:
+            return _reply(Answer(401, Problem(401, UNAUTHORIZED).body("v3")), PANEL)
+        version = match[3]
+        try:
+            target, names = self._target(request.method, match[2], version)
+            body = _parsed(request, raw, version)
+            answer = self._answer(target, self._call(request, version, names, body, account))
+        except Problem as problem:
+            answer = Answer(problem.status, problem.body(version))
+        self._world.suspicions.clear()
+        return _reply(answer, PANEL)
 
     async def _serve(self, request: Request, raw: bytes, send: Send) -> None:
         """A request of the API, with whatever befalls it on the way."""
         world, started = self._world, time.perf_counter()
         fault = world.faults.next_request()
-        if fault == "slow" and world.faults.faults:
+        if fault == "slow":
             await asyncio.sleep(world.faults.faults.slow_seconds * world.faults.fraction())
         reply = self._hurt(fault) or self._reply(request, raw)
         entry = {
@@ -225,8 +243,8 @@ class Gateway:
         """The store's own answer."""
         world = self._world
         match = STORE_PATH.fullmatch(request.url.path)
-        token = request.headers.get("x-auth-token", "")
-        if match is None or match[1] != world.store.hash or token not in world.accounts:
+        account = self._account(request, match)
+        if match is None or account is None:
             return _reply(Answer(401, Problem(401, UNAUTHORIZED).body("v3")), "unauthorized")
         path, version = match[2], match[3]
         if not world.quota.take():
@@ -241,14 +259,20 @@ class Gateway:
         try:
             target, names = self._target(request.method, path, version)
             route = f"{target.method} {target.template}"
-            self._check(request, target, token)
-            call = self._call(request, version, names, _parsed(request, raw, version))
+            self._check(request, target, account)
+            call = self._call(request, version, names, _parsed(request, raw, version), account)
             for name in call.query.keys() - target.params:
                 world.suspect(f"unknown parameter: {name}")
             answer = self._answer(target, call)
         except Problem as problem:
             answer = Answer(problem.status, problem.body(version))
         return _reply(answer, route, world.quota.headers())
+
+    def _account(self, request: Request, match: re.Match[str] | None) -> Account | None:
+        """The API account of a request to this store; None for another store or an unknown token."""
+        if match is None or match[1] != self._world.store.hash:
+            return None
+        return self._world.accounts.get(request.headers.get("x-auth-token", ""))
 
     def _target(self, method: str, path: str, version: str) -> tuple[Route, dict[str, str]]:
         """The endpoint of a path, if the store is open and there is one."""
@@ -273,21 +297,22 @@ class Gateway:
             self._world.suspect(f"malformed body: {error!r}")
             raise Problem(400 if call.version == "v2" else 422, "JSON data is missing or invalid.") from error
 
-    def _check(self, request: Request, route: Route, token: str) -> None:
+    def _check(self, request: Request, route: Route, account: Account) -> None:
         """The token's scopes: a plain name may write, `_read_only` may read; any family of the route will."""
-        granted = self._world.accounts[token]
         needed = {family for family in route.scope.split() if family != "default"}
         if request.method == "GET":
             needed |= {f"{family}_read_only" for family in needed}
-        if needed and not needed & granted:
+        if needed and not needed & account.scopes:
             raise Problem(403, FORBIDDEN)
         if "application/json" not in request.headers.get("accept", ""):
             self._world.suspect("no Accept: application/json (V2 content is negotiated)")
 
-    def _call(self, request: Request, version: str, path: dict[str, str], body: Any) -> Call:
+    def _call(
+        self, request: Request, version: str, path: dict[str, str], body: Any, account: Account
+    ) -> Call:
         query = dict(parse_qsl(request.url.query, keep_blank_values=True))
         root = f"{request.url.scheme}://{request.url.netloc}"
-        return Call(self._world, request.method, version, path, query, body, root)
+        return Call(self._world, request.method, version, path, query, body, root, account)
 
 
 def _seen(raw: bytes) -> Any:
@@ -310,7 +335,9 @@ def _parsed(request: Request, raw: bytes, version: str) -> Any:
 
 
 def _reply(answer: Answer, route: str, headers: dict[str, str] | None = None) -> Reply:
-    body = b"" if answer.body is None else encode(answer.body)
+    body = answer.body
+    if not isinstance(body, bytes):
+        body = b"" if body is None else encode(body)
     return Reply(answer.status, body, {**(headers or {}), **answer.headers}, route)
 
 

@@ -15,6 +15,8 @@ from uuid import uuid4
 from .wire import Answer, Call, Problem, Route, not_found, one
 
 if TYPE_CHECKING:
+    from asyncio import Task
+
     from .shapes import Record
 
 SCOPE: Final = "store_cart"
@@ -32,11 +34,16 @@ KINDS: Final = {"physical": "physical_items", "digital": "digital_items"}
 
 @dataclass
 class Cart:
-    """A cart: `rest` when this API made it, not the storefront; `tokens` are redirects not used yet."""
+    """A cart: `rest` when this API made it, not the storefront; `tokens` are redirects not used yet.
+
+    `order` is the Incomplete order that the payment page made of it; `vigil` waits for it to be abandoned.
+    """
 
     record: Record
     rest: bool
     touched: float
+    order: int = 0
+    vigil: Task[None] | None = None
     abandoned_token: str = ""
     tokens: set[str] = field(default_factory=set)
 
@@ -105,7 +112,9 @@ def changed(call: Call, cart: Cart, what: str = "", items: list[Record] | None =
     for item in items or ():
         call.world.emit(f"store/cart/lineItem/{what}", "cart_line_item", item["id"], cartId=record["id"])
     call.world.emit("store/cart/updated", "cart", record["id"])
-    call.world.deliveries.start(_abandon(call, cart.record["id"], cart.record["version"]))
+    if cart.vigil:
+        cart.vigil.cancel()
+    cart.vigil = call.world.deliveries.start(_abandon(call, cart.record["id"], cart.record["version"]))
 
 
 async def _abandon(call: Call, key: str, version: int) -> None:

@@ -69,8 +69,8 @@ LISTING: Final = Listing(
         "keyword": Filter("keyword", "like", listed(lower)),
     },
     sorts=frozenset(
-        {"name", "sku", "price", "date_modified", "date_last_imported", "inventory_level", "is_visible"}
-        | {"total_sold", "calculated_price"}
+        {"id", "name", "sku", "price", "date_modified", "date_last_imported", "inventory_level"}
+        | {"is_visible", "total_sold", "calculated_price"}
     ),
     other=SHAPE | {"keyword_context"},
     ceiling="refuse",

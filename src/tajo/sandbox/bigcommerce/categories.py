@@ -161,11 +161,14 @@ def delete(call: Call) -> Answer:
     if not DELETING & set(call.query):
         raise Problem(422, "A filter is required.", {"": "a filter must be supplied"})
     gone = set(CATEGORIES.select(call, call.store.categories))
-    below = {key for key in call.store.categories.ids if call.store.categories[key]["parent_id"] in gone}
-    for key in sorted(gone | below):
+    below = gone
+    while below:
+        below = {c["category_id"] for c in call.store.categories if c["parent_id"] in below} - gone
+        gone |= below
+    for key in sorted(gone):
         call.store.categories.remove(key)
         call.world.emit("store/category/deleted", "category", key)
-    return Answer(202, {"meta": _meta(len(gone | below))})
+    return Answer(202, {"meta": _meta(len(gone))})
 
 
 def _meta(total: int) -> Record:

@@ -1,23 +1,58 @@
 """The control surface for tests and people, outside /stores: it costs no quota and meets no faults.
 
-GET /_sandbox/outbox, GET /_sandbox/counts, POST /_sandbox/faults and /_sandbox/suspend (`{"on": true}`),
-and the shopper, whom no API can stand in for: POST /_sandbox/carts (a storefront cart), PUT
-/_sandbox/carts/{id} (types an e-mail, adds items), POST /_sandbox/carts/{id}/checkout (pays). GET /cart.php
-is where redirect URLs lead: once.
+What was asked and what happened: GET /_sandbox/outbox and /counts; as JSON lines /customers, /subscribers,
+/orders (archived ones too, at the end), /refunds, /products, /categories, /carts, /hooks, /events (whatever
+webhooks were raised) and /deliveries (whatever was sent). Made for stores of a test's size.
+
+What may go wrong: POST /_sandbox/faults (`{"on": true}`, or shares of `Faults` like `{"hook_lost": 0.1}`),
+/suspend (`{"on": true}`), /accounts (another API account), DELETE /accounts/{client_id} (and its hooks).
+
+The shopper, whom no API can stand in for: POST /_sandbox/carts (a storefront cart), PUT /carts/{id} (types an
+e-mail), POST /carts/{id}/checkout (the payment page, and the payment). GET /cart.php is where redirect URLs
+lead: once.
+
+The staff: /_sandbox/panel/stores/{hash}/v3/... is the API as the control panel has it, with any account's
+token, and without quota, scopes, faults or record.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from . import carts, order_writes
+from . import carts, order_writes, subscribers
+from .deliveries import Account
+from .faults import Faults
 from .shapes import cents
 from .wire import Answer, Call, Problem, Route
+from .world import FAMILIES
 
 if TYPE_CHECKING:
+    from .carts import Cart
     from .shapes import Record
+    from .world import World
+
+INCOMPLETE, AWAITING_PAYMENT, PAID = 0, 7, 11
+RATES: Final = frozenset(f.name for f in fields(Faults))
+DUMPS: Final[dict[str, Callable[[World], Iterable[Any]]]] = {
+    "customers": lambda world: world.store.customers,
+    "subscribers": lambda world: world.store.subscribers,
+    "orders": lambda world: [*world.store.orders, *world.store.archived.values()],
+    "refunds": lambda world: world.store.refunds,
+    "products": lambda world: world.store.products,
+    "categories": lambda world: world.store.categories,
+    "carts": lambda world: [cart.record for cart in world.carts.values()],
+    "hooks": lambda world: [
+        {"id": h.id, "client_id": h.account.client_id, "scope": h.scope}
+        | {"destination": h.destination, "state": h.state}
+        for h in world.deliveries.hooks.values()
+    ],
+    "events": lambda world: world.deliveries.events,
+    "deliveries": lambda world: world.deliveries.attempts,
+}
 
 
 def outbox(call: Call) -> Answer:
@@ -35,16 +70,48 @@ def counts(call: Call) -> Answer:
     )
 
 
+def _dump(rows: Callable[[World], Iterable[Any]]) -> Callable[[Call], Answer]:
+    def handler(call: Call) -> Answer:
+        lines = msgspec.json.Encoder().encode_lines(list(rows(call.world)))
+        return Answer(200, lines, {"Content-Type": "application/x-ndjson"})
+
+    return handler
+
+
 def faults(call: Call) -> Answer:
-    """POST /_sandbox/faults: switch them on or off."""
-    call.world.faults.on = bool(call.fields().get("on")) and call.world.faults.faults is not None
-    return Answer(200, {"on": call.world.faults.on})
+    """POST /_sandbox/faults: switch them on or off, or change some shares (which switches them on)."""
+    given = dict(call.fields())
+    on = bool(given.pop("on", True))
+    unknown = given.keys() - RATES
+    if unknown:
+        raise Problem(422, f"No such faults: {', '.join(sorted(unknown))}.")
+    stream = call.world.faults
+    stream.change(given)
+    stream.on = on
+    return Answer(200, {"on": stream.on, **{name: getattr(stream.faults, name) for name in sorted(RATES)}})
 
 
 def suspend(call: Call) -> Answer:
     """POST /_sandbox/suspend: the store answers 503, as one whose bill was not paid."""
     call.world.suspended = bool(call.fields().get("on"))
     return Answer(200, {"on": call.world.suspended})
+
+
+def add_account(call: Call) -> Answer:
+    """POST /_sandbox/accounts {client_id, client_secret, access_token}: one more, that may do everything."""
+    about = call.fields()
+    account = Account(about["client_id"], about["client_secret"], frozenset(FAMILIES))
+    call.world.accounts[about["access_token"]] = account
+    return Answer(201, {"client_id": account.client_id})
+
+
+def delete_account(call: Call) -> Answer:
+    """DELETE /_sandbox/accounts/{client_id}: its token and its webhooks are no more (facts, section 7)."""
+    gone, world = call.path["client_id"], call.world
+    world.accounts = {token: a for token, a in world.accounts.items() if a.client_id != gone}
+    for hook in [h for h in world.deliveries.hooks.values() if h.account.client_id == gone]:
+        del world.deliveries.hooks[hook.id]
+    return Answer(204)
 
 
 def shop(call: Call) -> Answer:
@@ -62,29 +129,60 @@ def shop_on(call: Call) -> Answer:
 
 
 def checkout(call: Call) -> Answer:
-    """POST /_sandbox/carts/{id}/checkout: an order (`status_id`, `billing_address`), and no cart any more."""
-    cart, fields = carts.find(call, call.path["id"]), call.fields()
-    products = call.store.products
-    lines = []
-    for item in cart.items:
-        product = products[item["product_id"]]
-        variant = next(v for v in product["variants"] if v["id"] == item["variant_id"])
-        price = cents(item["sale_price"])
-        lines.append(
-            order_writes.priced(order_writes.line_of(product, variant), item["quantity"], price, price)
-        )
-    about: Record = {
-        "status_id": 11,
-        "customer_id": cart.record["customer_id"],
-        "channel_id": cart.record["channel_id"],
-        "payment_status": "captured",
-        **fields,
-        "billing_address": {"email": cart.record["email"], **fields.get("billing_address", {})},
-    }
-    order = order_writes.place(call, lines, about, cart.record["id"])
-    del call.world.carts[cart.record["id"]]
-    call.world.emit("store/cart/converted", "cart", cart.record["id"], orderId=order["id"])
-    return Answer(201, {"order_id": order["id"]})
+    """POST /_sandbox/carts/{id}/checkout: the payment page makes an Incomplete order, the payment a real one.
+
+    With `"status_id": 0` the shopper leaves at the payment page: order/created, and the cart lives on; the
+    next checkout is of the same order. Otherwise (11 unless given) the order gets its status and the cart is
+    converted. Takes `billing_address` and other writable fields of an order.
+    """
+    cart, about = carts.find(call, call.path["id"]), dict(call.fields())
+    status_id = about.pop("status_id", PAID)
+    billing = {**_account_of(call, cart), **about.pop("billing_address", {})}
+    if not billing["email"]:
+        raise Problem(422, "The checkout needs an e-mail.", {"billing_address": "email is required"})
+    if billing["email"] != cart.record["email"]:
+        cart.record["email"] = billing["email"]
+        carts.changed(call, cart)
+    lines = [_line(call, item) for item in cart.items]
+    order = call.store.orders.get(cart.order)
+    first = order is None or order["status_id"] != INCOMPLETE
+    if order is None or first:
+        whose = {name: cart.record[name] for name in ("customer_id", "channel_id")}
+        born = {**whose, **about, "status_id": INCOMPLETE, "billing_address": billing}
+        order = order_writes.place(call, lines, born, cart.record["id"])
+        cart.order = order["id"]
+    known = {k: v for k, v in about.items() if k in order_writes.WRITABLE}
+    new = {**order, **order_writes.of_lines(cart.order, lines), **known}
+    new["billing_address"] = {**order["billing_address"], **billing}
+    subscriber = subscribers.of_checkout(call, new)
+    if status_id == INCOMPLETE and not first:
+        order_writes.save(call, order, new, INCOMPLETE)
+    if status_id != INCOMPLETE:
+        new["payment_status"] = "" if status_id == AWAITING_PAYMENT else "captured"
+        order_writes.save(call, order, new, status_id)
+        del call.world.carts[cart.record["id"]]
+        call.world.emit("store/cart/converted", "cart", cart.record["id"], orderId=cart.order)
+    order = call.store.orders[cart.order]
+    shown = {name: order[name] for name in ("status_id", "total_inc_tax", "line_items")}
+    return Answer(201, {"order_id": cart.order, **shown, "subscriber": subscriber})
+
+
+def _account_of(call: Call, cart: Cart) -> Record:
+    """What the checkout knows of the shopper before anything is typed: the cart's e-mail, the account."""
+    customer = call.store.customers.get(cart.record["customer_id"]) or {}
+    names = {name: customer.get(name, "") for name in ("first_name", "last_name")}
+    return {**names, "email": cart.record["email"] or customer.get("email", "")}
+
+
+def _line(call: Call, item: Record) -> Record:
+    """The order line of a cart's item; a product that was deleted since is sold all the same."""
+    product = call.store.products.get(item["product_id"])
+    variants = product["variants"] if product else []
+    variant = next((v for v in variants if v["id"] == item["variant_id"]), None)
+    price = cents(item["sale_price"])
+    sold = {"id": item["product_id"], "name": item["name"], "type": "physical"}
+    of = order_writes.line_of(product or sold, variant or {"id": item["variant_id"], "sku": item["sku"]})
+    return order_writes.priced(of, item["quantity"], price, price)
 
 
 def redirected(call: Call) -> Answer:
@@ -107,8 +205,11 @@ ROUTES = (
     Route("GET", "/_sandbox/counts", counts, ""),
     Route("POST", "/_sandbox/faults", faults, ""),
     Route("POST", "/_sandbox/suspend", suspend, ""),
+    Route("POST", "/_sandbox/accounts", add_account, ""),
+    Route("DELETE", "/_sandbox/accounts/{client_id}", delete_account, ""),
     Route("POST", "/_sandbox/carts", shop, ""),
     Route("PUT", "/_sandbox/carts/{id}", shop_on, ""),
     Route("POST", "/_sandbox/carts/{id}/checkout", checkout, ""),
     Route("GET", "/cart.php", redirected, ""),
+    *(Route("GET", f"/_sandbox/{name}", _dump(rows), "") for name, rows in DUMPS.items()),
 )

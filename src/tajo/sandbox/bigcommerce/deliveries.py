@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from .faults import Stream
+    from .shapes import Record
 
 RETRIES: Final = (60, 180, 300, 600, 900, 1800, 3600, 7200, 21600, 50400, 86400)
 TIMEOUT: Final = 10.0  # not published; third parties claim 5 or 10 seconds
 SLIDING, ENOUGH, HEALTHY, BLOCKED_FOR = 120, 100, 0.90, 180
 IDLE: Final = 90 * 86400
 EXCEPTIONS: Final = "store/hook/deliveryException"
+KEPT = 100_000  # events and attempts that the control surface can still tell of
 
 
 def signature(secret: str, key: str, timestamp: int, body: bytes) -> str:
@@ -38,9 +40,18 @@ def signature(secret: str, key: str, timestamp: int, body: bytes) -> str:
     return "v1," + base64.b64encode(hmac.new(secret.encode(), text, hashlib.sha256).digest()).decode()
 
 
+@dataclass(frozen=True)
+class Account:
+    """An API account of the store: hooks belong to one, and are signed with its secret."""
+
+    client_id: str
+    client_secret: str
+    scopes: frozenset[str]
+
+
 @dataclass
 class Domain:
-    """How the receivers of one domain have answered lately: (time, success) of each request sent."""
+    """How one account's receivers of a domain answered lately: (time, success) of each request sent."""
 
     sent: deque[tuple[float, bool]] = field(default_factory=deque)
     blocked_until: float = 0.0
@@ -53,6 +64,7 @@ class Hook:
     """A registered webhook; `state` is what GET /v3/hooks/admin calls its status."""
 
     id: int
+    account: Account
     scope: str
     destination: str
     headers: dict[str, str]
@@ -74,24 +86,34 @@ class Hook:
         return scope.startswith(self.scope[:-1]) and not addresses
 
 
+@dataclass(frozen=True)
+class Message:
+    """One event on its way to one hook; a repetition keeps the key."""
+
+    key: str
+    scope: str
+    body: bytes
+
+
 class Deliveries:
-    """The sender of one store and one client id."""
+    """The sender of one store; `events` and `attempts` remember what happened and what was sent."""
 
     def __init__(
         self,
         *,
         store_id: str,
         store_hash: str,
-        secret: str,
         clock: Callable[[], float],
         time_scale: float,
         faults: Stream,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.hooks: dict[int, Hook] = {}
-        self.domains: dict[str, Domain] = {}
+        self.domains: dict[tuple[str, str], Domain] = {}  # by client id and domain
+        self.events: deque[Record] = deque(maxlen=KEPT)
+        self.attempts: deque[Record] = deque(maxlen=KEPT)
         self._origin = {"store_id": store_id, "producer": f"stores/{store_hash}"}
-        self._secret, self._clock, self._scale, self._faults = secret, clock, time_scale, faults
+        self._clock, self._scale, self._faults = clock, time_scale, faults
         self._transport = transport
         self._client: httpx.AsyncClient | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -99,30 +121,38 @@ class Deliveries:
         self._idle = asyncio.Event()
         self._idle.set()
         self._numbers = count(1)
-        self._complained: dict[str, float] = {}
+        self._complained: dict[tuple[str, str], float] = {}
 
-    def emit(self, scope: str, data: Any) -> None:
-        """Send an event to every hook that hears it."""
+    def emit(self, scope: str, data: Any, account: Account | None = None) -> None:
+        """Send an event to every hook that hears it, or to those of one account only."""
         created = int(self._clock())
         event = {"scope": scope, **self._origin, "data": data, "created_at": created}
         event["hash"] = hashlib.sha1(msgspec.json.encode(event), usedforsecurity=False).hexdigest()
         body = msgspec.json.encode(event)
         self.sweep()
-        for hook in self.hooks.values():
-            if hook.hears(scope):
-                hook.last_event = self._clock()
-                self._send(hook, body)
+        hearing = [h for h in self.hooks.values() if h.hears(scope) and account in {None, h.account}]
+        keys = [hook.id for hook in hearing]
+        self.events.append({"scope": scope, "data": data, "created_at": created, "hooks": keys})
+        for hook in hearing:
+            hook.last_event = self._clock()
+            self._send(hook, scope, body)
 
-    def _send(self, hook: Hook, body: bytes) -> None:
+    def _send(self, hook: Hook, scope: str, body: bytes) -> None:
         fault = self._faults.next_delivery()
+        message = Message(f"msg_{next(self._numbers):012d}", scope, body)
         if fault == "hook_lost":
+            self._note_attempt(hook, message, 0, "lost")
             return
         wait = 0.0
-        if fault == "hook_delayed" and self._faults.faults:
+        if fault == "hook_delayed":
             wait = self._faults.faults.hook_delay_seconds * self._faults.fraction() / self._scale
-        key = f"msg_{next(self._numbers):012d}"
         for _ in range(2 if fault == "hook_doubled" else 1):
-            self.start(self._deliver(hook, key, body, wait))
+            self.start(self._deliver(hook, message, wait))
+
+    def _note_attempt(self, hook: Hook, message: Message, status: int, why: str = "") -> None:
+        """Remember a request that was sent (status 0: no answer came), or why none was."""
+        told = {"webhook_id": message.key, "hook": hook.id, "scope": message.scope}
+        self.attempts.append({**told, "status": status, "why": why})
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something beside the requests, until `close`."""
@@ -176,11 +206,11 @@ class Deliveries:
             if hook.state == "active" and self._clock() - hook.last_event > IDLE / self._scale:
                 hook.state = "deactivated"
 
-    async def _deliver(self, hook: Hook, key: str, body: bytes, wait: float) -> None:
+    async def _deliver(self, hook: Hook, message: Message, wait: float) -> None:
         if wait:
             await self.rest(wait)
         for delay in (*RETRIES, None):
-            if await self._attempt(hook, key, body):
+            if await self._attempt(hook, message):
                 return
             if delay is None:
                 break
@@ -191,26 +221,29 @@ class Deliveries:
         hook.state = "deactivated"
         self._complain(hook, 90002, "The webhook could not be delivered; it was deactivated.")
 
-    async def _attempt(self, hook: Hook, key: str, body: bytes) -> bool:
+    async def _attempt(self, hook: Hook, message: Message) -> bool:
         """One request, unless the receiver's domain is blocked."""
-        domain = self.domains.setdefault(urlsplit(hook.destination).netloc, Domain())
+        where = (hook.account.client_id, urlsplit(hook.destination).netloc)
+        domain = self.domains.setdefault(where, Domain())
         if self._clock() < domain.blocked_until:
+            self._note_attempt(hook, message, 0, "blocked")
             return False
         now = int(self._clock())
         headers = {
             "Content-Type": "application/json",
-            "webhook-id": key,
+            "webhook-id": message.key,
             "webhook-timestamp": str(now),
-            "webhook-signature": signature(self._secret, key, now, body),
+            "webhook-signature": signature(hook.account.client_secret, message.key, now, message.body),
             **hook.headers,
         }
         patience = httpx.Timeout(TIMEOUT, pool=None)  # a queue of ours is not the receiver's fault
         self._client = self._client or httpx.AsyncClient(transport=self._transport, timeout=patience)
         try:
-            answer = await self._client.post(hook.destination, content=body, headers=headers)
-            success = answer.is_success
+            answer = await self._client.post(hook.destination, content=message.body, headers=headers)
+            status, success = answer.status_code, answer.is_success
         except httpx.HTTPError:
-            success = False
+            status, success = 0, False
+        self._note_attempt(hook, message, status)
         self._judge(hook, domain, success)
         return success
 
@@ -231,9 +264,10 @@ class Deliveries:
         """Tell the `deliveryException` hook; of retries at most once in ten minutes per destination."""
         if hook.scope == EXCEPTIONS:
             return
-        now = self._clock()
+        now, where = self._clock(), (hook.account.client_id, hook.destination)
         if code == 90001:
-            if now - self._complained.get(hook.destination, -1e12) < 600 / self._scale:
+            if now - self._complained.get(where, -1e12) < 600 / self._scale:
                 return
-            self._complained[hook.destination] = now
-        self.emit(EXCEPTIONS, {"type": "webhook", "id": hook.id, "error_code": code, "message": message})
+            self._complained[where] = now
+        told = {"type": "webhook", "id": hook.id, "error_code": code, "message": message}
+        self.emit(EXCEPTIONS, told, hook.account)

@@ -7,8 +7,8 @@ everybody.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import httpx
 
@@ -42,18 +42,30 @@ class Faults:
     hook_delay_seconds: float = 20.0
 
 
+CALM: Final = Faults(
+    **{"throttled": 0, "overloaded": 0, "broken": 0, "truncated": 0, "dropped": 0, "unanswered": 0},
+    **{"slow": 0, "hook_lost": 0, "hook_doubled": 0, "hook_delayed": 0},
+)
+"""Nothing goes wrong."""
+
+
 class Dropped(httpx.ReadError):
     """The connection ended; over httpx.ASGITransport it is the transport error that a socket gives."""
 
 
 class Stream:
-    """The faults of one app, in the order of its requests; can be switched off and on."""
+    """The faults of one app, in the order of its requests; can be switched off and on, and changed."""
 
     def __init__(self, faults: Faults | None) -> None:
-        self.faults = faults
+        self.faults = faults or CALM
         self.on = faults is not None
-        seed = faults.seed if faults else 0
-        self._random = random.Random(seed)  # noqa: S311 - repeatable on purpose
+        self._random = random.Random(self.faults.seed)  # noqa: S311 - repeatable on purpose
+
+    def change(self, rates: dict[str, Any]) -> None:
+        """Give some faults other shares from now on; a new `seed` begins the stream again."""
+        self.faults = replace(self.faults, **rates)
+        if "seed" in rates:
+            self._random = random.Random(self.faults.seed)  # noqa: S311 - repeatable on purpose
 
     def next_request(self) -> str:
         """The fault that meets the next request; empty for none."""
@@ -73,7 +85,7 @@ class Stream:
         return self._random.random()
 
     def _draw(self, names: tuple[str, ...]) -> str:
-        if not self.on or self.faults is None:
+        if not self.on:
             return ""
         dice = self._random.random()
         for name in names:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from .deliveries import Hook
+from .deliveries import EXCEPTIONS, Hook
 from .wire import Answer, Call, Problem, Route, not_found, one, truth, v3_page
 
 if TYPE_CHECKING:
@@ -42,12 +42,13 @@ EVENTS: Final = {
     "subscriber": f"* {CHANGES}",
 }
 SCOPES: Final = frozenset(f"store/{entity}/{e}" for entity, text in EVENTS.items() for e in text.split())
-CHANNEL_SCOPE: Final = re.compile(r"store/channel/(\d+|\*)/[a-zA-Z]+(/[a-zA-Z]+)*(/\*)?")
+CHANNEL_SCOPE: Final = re.compile(r"store/channel/(\d+|\*)/[a-zA-Z_]+(/[a-zA-Z_]+)*(/\*)?")
 
 
 def listing(call: Call) -> Answer:
     """GET /v3/hooks with is_active, scope and destination."""
-    found = list(call.world.deliveries.hooks.values())
+    call.world.deliveries.sweep()
+    found = _own(call)
     for name, text in call.query.items():
         if name == "is_active":
             found = [h for h in found if (h.state == "active") == truth(text)]
@@ -70,7 +71,7 @@ def create(call: Call) -> Answer:
     key = max(hooks, default=30_000_000) + 1
     state = "active" if fields.get("is_active", True) else "inactive"
     headers = _headers(fields.get("headers"))
-    hooks[key] = Hook(key, scope, destination, headers, state, now, now, call.world.clock())
+    hooks[key] = Hook(key, call.account, scope, destination, headers, state, now, now, call.world.clock())
     return one(_shown(call, hooks[key]))
 
 
@@ -101,7 +102,7 @@ def admin(call: Call) -> Answer:
     """GET /v3/hooks/admin: the state of every hook and the blocked domains."""
     deliveries, now = call.world.deliveries, call.world.clock()
     deliveries.sweep()
-    found = list(deliveries.hooks.values())
+    found = _own(call)
     if "is_active" in call.query:
         found = [h for h in found if (h.state == "active") == truth(call.query["is_active"])]
     blocked = [
@@ -116,8 +117,8 @@ def admin(call: Call) -> Answer:
                 }
             ],
         }
-        for name, domain in deliveries.domains.items()
-        if domain.blocked_until > now
+        for (client, name), domain in deliveries.domains.items()
+        if domain.blocked_until > now and client == call.account.client_id
     ]
     page = v3_page(call, found, lambda hook: {**_shown(call, hook), "status": hook.state})
     body = {"emails": call.world.emails, "hooks_list": page.body["data"], "blocked_domains": blocked}
@@ -133,9 +134,15 @@ def set_admin(call: Call) -> Answer:
     return Answer(204)
 
 
+def _own(call: Call) -> list[Hook]:
+    """The hooks of the caller's client id: nobody sees those of another API account."""
+    return [h for h in call.world.deliveries.hooks.values() if h.account.client_id == call.account.client_id]
+
+
 def _find(call: Call) -> Hook:
     call.world.deliveries.sweep()
-    hook = call.world.deliveries.hooks.get(call.key())
+    key = call.key()
+    hook = next((h for h in _own(call) if h.id == key), None)
     if hook is None:
         raise not_found("v3")
     return hook
@@ -144,7 +151,7 @@ def _find(call: Call) -> Hook:
 def _shown(call: Call, hook: Hook) -> Record:
     return {
         "id": hook.id,
-        "client_id": call.world.client_id,
+        "client_id": hook.account.client_id,
         "store_hash": call.store.hash,
         "scope": hook.scope,
         "destination": hook.destination,
@@ -156,14 +163,22 @@ def _shown(call: Call, hook: Hook) -> Record:
 
 
 def _checked(call: Call, scope: object, destination: object, itself: Hook | None) -> tuple[str, str]:
-    """Scope and destination, if allowed: https on 443 (or loopback, our leniency), 10 a scope, no twins."""
+    """Scope and destination, if allowed: https on 443 (or loopback, our leniency), 10 a scope, no twins.
+
+    The hook that hears of failed deliveries is alone in its scope, and at a destination of its own.
+    """
     if not isinstance(scope, str) or not (scope in SCOPES or CHANNEL_SCOPE.fullmatch(scope)):
         raise Problem(422, "Invalid scope.", {"scope": "The scope is not valid."})
     if not isinstance(destination, str) or not _reachable(destination):
         raise Problem(
             422, "Invalid destination.", {"destination": "The destination must be an https URL on port 443."}
         )
-    others = [h for h in call.world.deliveries.hooks.values() if h.scope == scope and h is not itself]
+    everything = [hook for hook in _own(call) if hook is not itself]
+    others = [hook for hook in everything if hook.scope == scope]
+    alarms = [hook for hook in everything if EXCEPTIONS in {scope, hook.scope}]
+    if any(EXCEPTIONS == hook.scope == scope or hook.destination == destination for hook in alarms):
+        text = f"{EXCEPTIONS} has one webhook, and no other webhook has its destination."
+        raise Problem(422, "Invalid webhook.", {"destination": text})
     if any(h.destination == destination for h in others):
         raise Problem(
             422, "Duplicate webhook.", {"destination": "A webhook with this scope and destination exists."}

@@ -159,13 +159,23 @@ def change(
 
 
 def sell(call: Call, lines: list[Record]) -> None:
-    """An order takes its lines out of the stock of tracked products."""
+    """A sale takes its lines out of the stock of tracked products, and counts in `total_sold`.
+
+    Both raise `product/updated` (facts, section 7): one event here, as stock and count change together.
+    """
     for line in lines:
         product = call.store.products.get(line["product_id"])
-        if product and product["inventory_tracking"] != "none":
+        if product is None:
+            continue
+        key, sold = product["id"], product["total_sold"] + line["quantity"]
+        today = call.world.today(dates.offset)
+        call.store.products.put(key, {**product, "total_sold": sold, "date_modified": today})
+        if product["inventory_tracking"] == "none":
+            call.world.emit("store/product/updated", "product", key)
+        else:
             by_variant = product["inventory_tracking"] == "variant"
             variant = line["variant_id"] if by_variant else None
-            change(call, product["id"], variant, -line["quantity"], relative=True, order=True)
+            change(call, key, variant, -line["quantity"], relative=True, order=True)
 
 
 ROUTES = (

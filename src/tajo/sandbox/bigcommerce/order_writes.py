@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .shapes import Record
 
 SHIPPED: Final = frozenset({2, 10})
+INCOMPLETE: Final = 0
+UNSOLD: Final = frozenset({INCOMPLETE, 5, 6})  # incomplete, cancelled, declined: no stock was taken
 WRITABLE: Final = frozenset(ORDER) - {
     *(
         "id",
@@ -44,19 +46,10 @@ def create(call: Call) -> Answer:
 def place(call: Call, lines: list[Record], fields: Record, cart_id: str | None = None) -> Record:
     """A new order of these lines: its totals, its events, and the stock that it takes."""
     now, key = call.world.now(), call.store.orders.new_id()
-    lines = [{**line, "id": key * 1000 + n, "order_id": key} for n, line in enumerate(lines)]
-    net = sum(cents(line["total_ex_tax"]) for line in lines)
-    gross = sum(cents(line["total_inc_tax"]) for line in lines)
     currency = call.store.info["currency"]
-    physical = any(line["type"] == "physical" for line in lines)
     record = {
         **ORDER,
-        "subtotal_ex_tax": money(net),
-        "subtotal_inc_tax": money(gross),
-        "subtotal_tax": money(gross - net),
-        "total_ex_tax": money(net),
-        "total_inc_tax": money(gross),
-        "total_tax": money(gross - net),
+        **of_lines(key, lines),
         "currency_code": currency,
         "default_currency_code": currency,
         "store_default_currency_code": currency,
@@ -67,17 +60,33 @@ def place(call: Call, lines: list[Record], fields: Record, cart_id: str | None =
         "cart_id": cart_id,
         "date_created": dates.rfc2822(dates.or_zero(fields.get("date_created")) or now),
         "date_modified": dates.rfc2822(now),
-        "items_total": sum(line["quantity"] for line in lines),
-        "order_is_digital": not physical,
-        "shipping_address_count": 1 if physical else 0,
         "billing_address": {**BILLING, **fields["billing_address"]},
-        "line_items": lines,
         "order_coupons": [],
     }
     call.store.orders.put(key, _shipped(record, now))
     call.world.emit("store/order/created", "order", key)
-    inventory.sell(call, lines)
+    if record["status_id"] != INCOMPLETE:
+        inventory.sell(call, record["line_items"])
     return call.store.orders[key]
+
+
+def of_lines(key: int, lines: list[Record]) -> Record:
+    """What an order has from its lines: themselves, with ids, and their sums."""
+    net = sum(cents(line["total_ex_tax"]) for line in lines)
+    gross = sum(cents(line["total_inc_tax"]) for line in lines)
+    physical = any(line["type"] == "physical" for line in lines)
+    return {
+        "subtotal_ex_tax": money(net),
+        "subtotal_inc_tax": money(gross),
+        "subtotal_tax": money(gross - net),
+        "total_ex_tax": money(net),
+        "total_inc_tax": money(gross),
+        "total_tax": money(gross - net),
+        "items_total": sum(line["quantity"] for line in lines),
+        "order_is_digital": not physical,
+        "shipping_address_count": 1 if physical else 0,
+        "line_items": [{**line, "id": key * 1000 + n, "order_id": key} for n, line in enumerate(lines)],
+    }
 
 
 def update(call: Call) -> Answer:
@@ -92,7 +101,7 @@ def update(call: Call) -> Answer:
 
 
 def save(call: Call, old: Record, record: Record, status_id: int) -> None:
-    """Write a changed order with its new status and date, and tell the hooks."""
+    """Write a changed order with its new status and date, and tell the hooks; a paid one takes its stock."""
     key, now = record["id"], call.world.now()
     if status_id != old["status_id"]:
         record = _shipped({**record, **status(status_id)}, now)
@@ -105,6 +114,8 @@ def save(call: Call, old: Record, record: Record, status_id: int) -> None:
         change = {"previous_status_id": old["status_id"], "new_status_id": status_id}
         call.world.emit("store/order/statusUpdated", "order", key, status=change)
     call.world.emit("store/order/updated", "order", key)
+    if old["status_id"] == INCOMPLETE and status_id not in UNSOLD:
+        inventory.sell(call, record["line_items"])
 
 
 def archive(call: Call) -> Answer:

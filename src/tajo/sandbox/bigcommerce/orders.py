@@ -55,7 +55,7 @@ FILTERS: Final = {
     **equal("external_order_id", str),
 }
 SORTS: Final = frozenset(
-    {"customer_id", "date_created", "date_modified", "status_id", "channel_id", "external_id"}
+    {"id", "customer_id", "date_created", "date_modified", "status_id", "channel_id", "external_id"}
 )
 STRUCTURE: Final = frozenset({"include", "consignment_structure"})
 LISTING: Final = Listing(FILTERS, SORTS, STRUCTURE)

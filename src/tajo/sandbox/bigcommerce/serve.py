@@ -46,6 +46,7 @@ class _Server(uvicorn.Server):
 def serve(app: Starlette, port: int = 0) -> None:
     """Serve until SIGTERM or SIGINT; port 0 takes any free one."""
     world = app.state.world
+    token, account = next(iter(world.accounts.items()))
     # the protocol is named so that asyncio knows TCP and sends small packets at once
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -69,9 +70,9 @@ def serve(app: Starlette, port: int = 0) -> None:
             {
                 "url": f"http://127.0.0.1:{listener.getsockname()[1]}",
                 "store_hash": world.store.hash,
-                "access_token": next(iter(world.accounts)),
-                "client_id": world.client_id,
-                "client_secret": world.client_secret,
+                "access_token": token,
+                "client_id": account.client_id,
+                "client_secret": account.client_secret,
             }
         )
         asyncio.run(server.serve(sockets=[listener]))

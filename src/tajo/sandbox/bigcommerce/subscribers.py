@@ -55,11 +55,33 @@ def create(call: Call) -> Answer:
 
 def update(call: Call) -> Answer:
     """PUT /v3/customers/subscribers/{id}."""
-    record = {**_find(call), **_known(call), "date_modified": call.world.today()}
+    record = {**_find(call), **_known(call)}
     _no_twin(call, record)
-    call.store.subscribers.put(record["id"], record)
-    call.world.emit("store/subscriber/updated", "subscriber", record["id"])
-    return one(record)
+    return one(_change(call, record))
+
+
+def of_checkout(call: Call, order: Record) -> Record:
+    """A checkout leaves a subscriber (docs#273); its consents are empty unless the shopper ticked the box."""
+    email, channel = order["billing_address"]["email"], order["channel_id"]
+    consents = ["marketing_newsletter"] if order["is_email_opt_in"] else []
+    known = _of_email(call, email, channel)
+    if known is None:
+        today, key = call.world.today(), call.store.subscribers.new_id()
+        whose = {"id": key, "email": email, "channel_id": channel, "consents": consents}
+        origin = {"source": "order", "order_id": order["id"], "date_created": today, "date_modified": today}
+        names = {name: order["billing_address"][name] for name in ("first_name", "last_name")}
+        call.world.emit("store/subscriber/created", "subscriber", key)
+        return call.store.subscribers.put(key, {**SUBSCRIBER, **whose, **names, **origin})
+    if set(consents) <= set(known["consents"]):
+        return known
+    return _change(call, {**known, "consents": [*known["consents"], *consents]})
+
+
+def _change(call: Call, record: Record) -> Record:
+    changed = {**record, "date_modified": call.world.today()}
+    call.store.subscribers.put(changed["id"], changed)
+    call.world.emit("store/subscriber/updated", "subscriber", changed["id"])
+    return changed
 
 
 def delete(call: Call) -> Answer:
@@ -94,11 +116,17 @@ def _known(call: Call) -> Record:
     return fields
 
 
+def _of_email(call: Call, email: str, channel: int) -> Record | None:
+    """The subscriber of an e-mail on a channel: there is one at most."""
+    same = Condition("email", "in", frozenset({email.lower()}))
+    found = [call.store.subscribers[key] for key in call.store.subscribers.select([same])]
+    return next((row for row in found if row["channel_id"] == channel), None)
+
+
 def _no_twin(call: Call, record: Record) -> None:
-    same = Condition("email", "in", frozenset({record["email"].lower()}))
-    for key in call.store.subscribers.select([same]):
-        if key != record.get("id") and call.store.subscribers[key]["channel_id"] == record["channel_id"]:
-            raise Problem(409, "Subscriber conflict.", {"email": "The email is already subscribed."})
+    twin = _of_email(call, record["email"], record["channel_id"])
+    if twin and twin["id"] != record["id"]:
+        raise Problem(409, "Subscriber conflict.", {"email": "The email is already subscribed."})
 
 
 PATH = "/v3/customers/subscribers"

@@ -18,6 +18,7 @@ from . import dates
 from .store import Condition
 
 if TYPE_CHECKING:
+    from .deliveries import Account
     from .shapes import Record
     from .store import Collection, Store
     from .world import World
@@ -46,7 +47,7 @@ class Problem(Exception):
 
 @dataclass
 class Answer:
-    """An answer to encode: `body` is any JSON value, or None for no body at all."""
+    """An answer to encode: `body` is any JSON value, or None for no body at all; bytes go out as they are."""
 
     status: int = 200
     body: Any = None
@@ -64,6 +65,7 @@ class Call:
     query: Mapping[str, str]
     body: Any
     root: str  # scheme://host:port of the simulator
+    account: Account  # whose token it carries
 
     @property
     def store(self) -> Store:
@@ -213,7 +215,7 @@ class Listing:
     def select(self, call: Call, rows: Collection, *extra: Condition) -> Sequence[int]:
         """The ids that the request asks for, in its order."""
         sort, _, direction = call.query.get("sort", "id").partition(":")
-        if sort not in self.sorts | {"id"}:
+        if "sort" in call.query and sort not in self.sorts:
             raise Problem(
                 400 if call.version == "v2" else 422, "Invalid sort.", {"sort": f"cannot sort by {sort}"}
             )

@@ -11,7 +11,7 @@ from . import dates
 
 if TYPE_CHECKING:
     from .carts import Cart
-    from .deliveries import Deliveries
+    from .deliveries import Account, Deliveries
     from .faults import Stream
     from .limits import Quota
     from .shapes import Record
@@ -43,12 +43,10 @@ CART_SETTINGS: Final = {
 
 @dataclass
 class World:
-    """All that a handler may need besides its request; `accounts` maps an access token to its scopes."""
+    """All that a handler may need besides its request; `accounts` are found by their access token."""
 
     store: Store
-    accounts: dict[str, frozenset[str]]
-    client_id: str
-    client_secret: str
+    accounts: dict[str, Account]
     clock: Callable[[], float]
     time_scale: float
     quota: Quota

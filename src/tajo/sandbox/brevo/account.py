@@ -60,7 +60,7 @@ class Account:
         self.key_valid = True
         self.clock = clock
         self.agenda = Agenda(clock, time_scale)
-        self.deliveries = Deliveries(self.agenda, outgoing)
+        self.deliveries = Deliveries(self.agenda, lambda: self.weather, outgoing)
         self.limits = Limits(tier)
         self.weather = Weather(faults)
         self.journal = Journal()

@@ -49,6 +49,7 @@ class Control:
             "/categories": self.categories,
             "/events": self.events,
             "/messages": self.messages,
+            "/deliveries": self.deliveries,
             "/exports/{process:int}-{report}.csv": self.export,
         }
         posts: dict[str, Endpoint] = {
@@ -139,6 +140,10 @@ class Control:
     async def messages(self, _request: Request) -> Response:
         """GET messages: e-mails, SMS and the like, in order."""
         return _lines(asdict(message) for message in self._account.messages.items)
+
+    async def deliveries(self, _request: Request) -> Response:
+        """GET deliveries: the webhook requests sent, in order, the last 100,000."""
+        return _lines(list(self._account.deliveries.attempts))
 
     async def export(self, request: Request) -> Response:
         """GET exports/{process}-{report}.csv: a CSV named by a process."""

@@ -8,34 +8,49 @@ reading).
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .clock import Agenda
+    from .faults import Weather
     from .webhooks import Webhook
 
 RETRY_SECONDS: Final = (600, 3_600, 7_200, 28_800)
 BATCH_SECONDS: Final = 300
 MOST_BATCHED: Final = 500
 _TIMEOUT_SECONDS = 5.0
+_KEPT = 100_000
 
 
 class Deliveries:
-    """The way out; `transport` is the seam of tests."""
+    """The way out; `weather` is asked anew for each event, `transport` is the seam of tests."""
 
-    def __init__(self, agenda: Agenda, transport: httpx.AsyncBaseTransport | None) -> None:
+    def __init__(
+        self, agenda: Agenda, weather: Callable[[], Weather], transport: httpx.AsyncBaseTransport | None
+    ) -> None:
+        self.attempts: deque[dict[str, Any]] = deque(maxlen=_KEPT)
+        """The webhook requests sent: webhook id, events in it, attempt from 0, status (null: no answer)."""
         self._agenda = agenda
+        self._weather = weather
         self._transport = transport
         self._waiting: dict[int, list[dict[str, Any]]] = {}
 
     def hand_over(self, webhook: Webhook, payload: dict[str, Any]) -> None:
-        """Send one event to a webhook, now or with its batch."""
-        if not webhook.batched:
-            self._agenda.after(0, lambda: self._deliver(webhook, payload))
-            return
+        """Send one event to a webhook, now or with its batch, unless the weather is against it."""
+        for seconds in self._weather().arrivals():
+            if webhook.batched:
+                self._agenda.after(seconds, lambda: self._gather(webhook, payload))
+            else:
+                self._agenda.after(seconds, lambda: self._deliver(webhook, payload))
+
+    async def _gather(self, webhook: Webhook, payload: dict[str, Any]) -> None:
+        """Put an event into the batch that waits, or begin one."""
         waiting = self._waiting.setdefault(webhook.id, [])
         waiting.append(payload)
         if len(waiting) == 1:
@@ -70,6 +85,8 @@ class Deliveries:
         if webhook.token is not None:
             headers["authorization"] = f"Bearer {webhook.token}"
         status = await self._post(webhook.url, payload, headers)
+        events = [item["event"] for item in (payload if isinstance(payload, list) else [payload])]
+        self.attempts.append({"webhook": webhook.id, "events": events, "attempt": attempt, "status": status})
         if status in {None, 429} and attempt < len(RETRY_SECONDS):
             self._agenda.after(RETRY_SECONDS[attempt], lambda: self._deliver(webhook, payload, attempt + 1))
 

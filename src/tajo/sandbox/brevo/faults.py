@@ -1,7 +1,8 @@
 """Bad weather: failures a real network and a busy Brevo produce, dealt out by a seeded die.
 
-All rates are chances per request between 0 and 1, except `failed_import` (per import) and `lost_row` (per
-row). The default is fair weather; `Faults.mild` is a mix that a patient client gets through.
+All rates are chances per request between 0 and 1, except `failed_import` (per import), `lost_row` (per row)
+and those of webhooks (per event, one of them at most). The default is fair weather; `Faults.mild` is a mix
+that a patient client gets through.
 """
 
 from __future__ import annotations
@@ -42,6 +43,12 @@ class Faults:
     failed_import: float = 0.0
     lost_row: float = 0.0
     """Chance that an imported row vanishes without a word."""
+    hook_lost: float = 0.0
+    """Chance that a webhook's event is never sent."""
+    hook_doubled: float = 0.0
+    hook_delayed: float = 0.0
+    """Chance that an event comes up to `hook_delay_seconds` late, and so after its successors."""
+    hook_delay_seconds: float = 20.0
 
     @classmethod
     def mild(cls, seed: int) -> Faults:
@@ -56,6 +63,8 @@ class Faults:
             too_early=0.005,
             failed_import=0.05,
             lost_row=0.0005,
+            hook_doubled=0.02,
+            hook_delayed=0.05,
         )
 
 
@@ -80,6 +89,17 @@ class Weather:
             self._storm_left = self.faults.storm_length
             return True
         return False
+
+    def arrivals(self) -> list[float]:
+        """Say after how many seconds each copy of a webhook's event is handed over; none when it is lost."""
+        faults = self.faults
+        if self.strikes(faults.hook_lost):
+            return []
+        if self.strikes(faults.hook_doubled):
+            return [0.0, 0.0]
+        if self.strikes(faults.hook_delayed):
+            return [faults.hook_delay_seconds * self._die.random()]
+        return [0.0]
 
     def odd_error(self) -> tuple[int, bytes, str]:
         """Pick a server error: status, body, content type."""
