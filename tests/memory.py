@@ -22,6 +22,7 @@ from tajo.sync.model import (
     Customer,
     Event,
     Existing,
+    Farewell,
     Key,
     Order,
     Outcome,
@@ -34,6 +35,7 @@ from tajo.sync.model import (
     Subscriber,
     Verdict,
     Write,
+    cart_key,
 )
 
 DAY_ONE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -105,6 +107,30 @@ class MemoryStore:
 
     async def count(self, resource: Resource, *, since: datetime | None) -> int:
         return sum(_since(record, since) for record in self.records[resource].values())
+
+    async def fetch_carts(self, uuids: Sequence[str]) -> Batch:
+        self.calls += 1
+        found = {cart.uuid: cart for cart in self.records[Resource.CARTS].values()}
+        changes = [Change(cart_key(uuid), found.get(uuid)) for uuid in uuids]
+        return Batch(Resource.CARTS, changes, self.now())
+
+    async def companions(self, batch: Batch) -> Sequence[Batch]:
+        ids = {change.key.id for change in batch.changes if change.key.resource == Resource.ORDERS}
+        refunds = [r for r in self.records[Resource.REFUNDS].values() if r.order_id in ids]
+        changes = [Change(Key(Resource.REFUNDS, refund.id), refund) for refund in refunds]
+        return [Batch(Resource.REFUNDS, changes, self.now())] if changes else []
+
+    async def newest(self) -> dict[str, float]:
+        return {}
+
+    async def unsubscribe(self, email: str) -> bool:
+        people = self.records[Resource.SUBSCRIBERS]
+        mine = [s for s in people.values() if s.email.lower() == email.lower() and s.consents]
+        people |= {
+            s.id: replace(s, consents=frozenset(), modified=datetime.fromtimestamp(self.now(), UTC))
+            for s in mine
+        }
+        return bool(mine)
 
     def page_size(self, resource: Resource) -> int:
         return self.page
@@ -184,6 +210,17 @@ class MemoryPlatform:
     def category(self, category: Category) -> Write:
         return self._write(Key(Resource.CATEGORIES, category.id), {"name": category.name})
 
+    def gone_product(self, product: int, variants: Sequence[int]) -> Sequence[Write]:
+        gone = self._write(Key(Resource.PRODUCTS, product), {"gone": True})
+        return [gone, *(self._write(Key(Resource.VARIANTS, id_), {"gone": True}) for id_ in variants)]
+
+    def gone_category(self, category: int) -> Write:
+        return self._write(Key(Resource.CATEGORIES, category), {"gone": True})
+
+    def farewell(self, person: bytes, contact_id: int, how: Farewell, *, withdrawn: bool) -> Write:
+        write = self._write(Key(Resource.GUESTS, contact_id), {"how": how, "withdrawn": withdrawn})
+        return replace(write, person=person, rename=contact_id, farewell=how, blocks=withdrawn, alone=True)
+
     def phone(self, contact: Contact) -> str:
         return contact.customer.phone
 
@@ -220,6 +257,13 @@ class MemoryPlatform:
             verdict = Verdict.RETRY if why == "later" else Verdict.REFUSED
             return Outcome(write=write, verdict=verdict, reason=why, seconds=0.0)
         self.told.append(write)
+        if write.farewell:
+            email = list(self.contacts)[(write.rename or 0) - 1]
+            if write.farewell is Farewell.HARD:
+                del self.contacts[email]
+            else:
+                self.contacts[email] |= {"left": True} | ({"blocked": True} if write.blocks else {})
+            return Outcome(write=write, verdict=Verdict.DELIVERED, contact_id=write.rename)
         value = msgspec.json.decode(write.body)
         if not write.person:
             self.others[str(write.key)] = value

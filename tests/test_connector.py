@@ -41,13 +41,14 @@ class Shop:
         policy = Policy(resources=ALL, counted=COUNTED, rules=rules, overlap=0.0)
         connector = Connector("shop", self.store, self.platform, self.ledger, policy, self.clock)
         await connector.open()
-        return await connector.sync(full=full, resources=resources)
+        async with connector.attended():
+            return await connector.sync(full=full, resources=resources)
 
     async def replay(self, *keys: Key) -> Account:
         policy = Policy(resources=ALL, counted=COUNTED, rules="r1")
-        return await Connector("shop", self.store, self.platform, self.ledger, policy, self.clock).replay(
-            keys
-        )
+        connector = Connector("shop", self.store, self.platform, self.ledger, policy, self.clock)
+        async with connector.attended():
+            return await connector.replay(keys)
 
     def told(self) -> list[str]:
         """What was told since the last look."""

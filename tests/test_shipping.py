@@ -57,7 +57,9 @@ class Shop:
         return Connector("shop", self.store, self.platform, self.ledger, policy, self.clock)
 
     async def sync(self) -> Account:
-        return await self.connector().sync()
+        connector = self.connector()
+        async with connector.attended():
+            return await connector.sync()
 
     async def waiting(self) -> int:
         async with self.ledger.begin() as tx:
@@ -102,8 +104,7 @@ async def test_whoever_changes_while_their_contact_is_on_its_way_ends_as_the_sto
 ) -> None:
     shop.platform.gate, shop.platform.arrived = asyncio.Event(), asyncio.Event()
     shop.store.put(R.CUSTOMERS, customer(1, "a@x.test", first_name="Old"))
-    connector = shop.connector()
-    syncing = asyncio.create_task(connector.sync())
+    syncing = asyncio.create_task(shop.sync())
     await shop.platform.arrived.wait()
     shop.store.put(R.CUSTOMERS, customer(1, "a@x.test", first_name="New", modified=shop.clock.moment))
     shop.store.put(R.SUBSCRIBERS, subscriber(1, "a@x.test", granted=True, modified=shop.clock.moment))

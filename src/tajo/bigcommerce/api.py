@@ -64,11 +64,12 @@ class Api:
         clock: Clock | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         patience: Patience | None = None,
+        left_to_others: float = 0.0,
     ) -> None:
         self.store_hash = store_hash
         self.client_id = client_id
         self.clock = clock or Clock()
-        self.limits = StoreLimits(self.clock)
+        self.limits = StoreLimits(self.clock, left_to_others=left_to_others)
         self._client = Client(
             f"{api_url.rstrip('/')}/stores/{store_hash}",
             {"x-auth-token": access_token},

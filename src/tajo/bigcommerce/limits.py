@@ -21,11 +21,13 @@ LOST = 30.0  # seconds after which a call without an answer no longer counts as 
 class StoreLimits:
     """The quota of one store, learned from its answers. Implements `tajo.http.Limits`.
 
-    `waited`: seconds in which calls stood still because of the quota.
+    `left_to_others`: the share of the quota, from 0 to 1, that we do not use. `waited`: seconds in which
+    calls stood still because of the quota.
     """
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, *, left_to_others: float = 0.0) -> None:
         self._clock = clock or Clock()
+        self._left_to_others = left_to_others
         self._quota: int | None = None  # calls per window
         self._window = WINDOW
         self._left: int | None = None  # calls that may still go before `_reset`, those in flight included
@@ -96,7 +98,8 @@ class StoreLimits:
             return 0.0 if len(self._flying) < UNKNOWN else 0.02
         if now >= self._reset:
             self._left, self._reset = self._quota or UNKNOWN, now + self._window
-        return 0.0 if self._left > len(self._flying) else self._reset - now
+        spared = self._left_to_others * (self._quota or 0)
+        return 0.0 if self._left - spared > len(self._flying) else self._reset - now
 
 
 def _whole(text: str | None) -> int | None:

@@ -28,7 +28,7 @@ Owned = TypeVar("Owned", wire.Address, wire.AttributeValue)
 Decode = Callable[[bytes], wire.Page[T]]
 
 FULL = 250  # rows a page: the maximum, or where none is documented, safe (common-query-params)
-IN = 50  # ids in one filter: no maximum is documented, but URLs must stay short (facts, section 2)
+IN = 100  # ids in one filter: no maximum is documented, but URLs must stay short (facts, section 2)
 CUT = 10  # addresses, and attributes, that come with a customer (customers.v3: maxItems)
 AT_ONCE = 3  # calls at a time for one store (facts, section 8)
 
@@ -180,7 +180,7 @@ def heeded(path: str, name: str, asked: Iterable[int], met: Iterable[int]) -> No
 
 
 def among(name: str) -> Callable[[Desk, Listing, Sequence[int]], Awaitable[list[Any]]]:
-    """By the filter `name`, which takes many ids, 50 a call."""
+    """By the filter `name`, which takes many ids, 100 a call."""
 
     async def look(desk: Desk, listing: Listing, ids: Sequence[int]) -> list[Any]:
         rows: list[Any] = []

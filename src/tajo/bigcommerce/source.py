@@ -27,7 +27,7 @@ from tajo.bigcommerce.values import Unreadable, moment
 from tajo.bigcommerce.walk import walk
 from tajo.errors import Mend
 from tajo.http import Clock
-from tajo.sync.model import Batch, Change, Key, Resource, Store
+from tajo.sync.model import Batch, Change, Key, Order, Resource, Store
 
 STORE = msgspec.json.Decoder(wire.Store, strict=False).decode
 COUNT = msgspec.json.Decoder(wire.OrderCount, strict=False).decode
@@ -35,6 +35,10 @@ SITES = wire.pages_of(wire.Site)
 SUBSCRIBERS = wire.pages_of(wire.Subscriber)
 GROUPS = wire.lists_of(wire.Named)
 NEWSLETTER = "marketing_newsletter"  # the consent to marketing mail (subscribers.v3: consents)
+
+
+REFUNDED = frozenset({4, 14})
+"""Order statuses that say that money was given back: Refunded, Partially Refunded (orders.v2)."""
 
 
 class BigCommerceSource:
@@ -78,10 +82,17 @@ class BigCommerceSource:
         desk, read_at = await self._desk(), self._clock.now()
         return Batch(Resource.CARTS, await carts(desk, list(dict.fromkeys(uuids))), read_at)
 
-    async def refunds_of(self, orders: Sequence[int]) -> Batch:
-        """All refunds of these orders, 50 orders a call; an order without any is not mentioned."""
+    async def companions(self, batch: Batch) -> Sequence[Batch]:
+        """See `Source.companions`: the refunds of orders whose status says that there are any."""
+        ids = [
+            change.record.id
+            for change in batch.changes
+            if isinstance(change.record, Order) and change.record.status_id in REFUNDED
+        ]
+        if not ids:
+            return []
         desk, read_at = await self._desk(), self._clock.now()
-        return Batch(Resource.REFUNDS, await refunds_of(desk, list(dict.fromkeys(orders))), read_at)
+        return [Batch(Resource.REFUNDS, await refunds_of(desk, ids), read_at)]
 
     async def newest(self) -> dict[str, float]:
         """When the latest change of customers, orders and products happened, in seconds since 1970.

@@ -326,11 +326,11 @@ class Api:
             return ""
         return reply.text if reply.is_success else ""
 
-    async def delete_contact(self, email: str) -> bool:
-        """`DELETE /contacts/{email}`, for good. False: there was none."""
-        return await self._delete(
-            f"/contacts/{quote(email, safe='')}", "DELETE /contacts/{id}", {"identifierType": "email_id"}
-        )
+    async def delete_contact(self, who: str | int) -> bool:
+        """`DELETE /contacts/{e-mail or id}`, for good. False: there was none."""
+        kind = "contact_id" if isinstance(who, int) else "email_id"
+        path = f"/contacts/{quote(str(who), safe='')}"
+        return await self._delete(path, "DELETE /contacts/{id}", {"identifierType": kind})
 
     async def _delete(self, path: str, route: str, params: Mapping[str, Any] | None = None) -> bool:
         try:

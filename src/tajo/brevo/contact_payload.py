@@ -12,7 +12,7 @@ from tajo.brevo.attributes import BUILT_IN, EMAIL, Attributes, coerce
 from tajo.brevo.phones import e164
 from tajo.brevo.rules import ConsentMode, ListName, Rules
 from tajo.brevo.tracing import Traced, digest, encode
-from tajo.sync.model import Consent, Contact, Write
+from tajo.sync.model import Consent, Contact, Farewell, Key, Resource, Write
 
 _INTO_ATTRIBUTES = "attributes."
 
@@ -109,6 +109,24 @@ class ContactPayload:
             consent=told,
             blocks=blocked is True,
             rename=contact.rename,
+        )
+
+    def farewell(self, person: bytes, contact_id: int, how: Farewell, *, withdrawn: bool) -> Write:
+        """The write that takes a person off our lists, or out of the account.
+
+        Off the lists of all rules; blocklisted, too, if they had agreed to marketing mail until now.
+        """
+        told = {"unlinkListIds": sorted(set(self._lists.values()))} | _flag(True if withdrawn else None)
+        return Write(
+            key=Key(Resource.GUESTS, contact_id),
+            body=encode(told),
+            fingerprint=digest(encode((how, told))),
+            alone=True,
+            person=person,
+            consent=Consent.WITHHELD if withdrawn else None,
+            blocks=withdrawn,
+            rename=contact_id,
+            farewell=how,
         )
 
     def _lane(self, lists: tuple[int, ...], blocked: bool | None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from array import array
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +19,7 @@ from tajo.brevo.contact_payload import Lane, bulk, email_of, lane_of, renaming, 
 from tajo.brevo.tracing import encode
 from tajo.errors import Later
 from tajo.http import Clock
-from tajo.sync.model import Outcome, Verdict, Write
+from tajo.sync.model import Farewell, Outcome, Verdict, Write
 
 IMPORT_BYTES = 8_000_000
 """Of one import: 10 MB are the limit, 8 MB Brevo's advice (SDK)."""
@@ -32,6 +33,9 @@ LISTING_LAG = 10.0
 LONGEST_IMPORT = 3600.0
 SKEW = 60.0
 """Seconds by which Brevo's clock may be behind ours."""
+
+Wanted = dict[str, int]
+"""The places of an import's rows, by e-mail. At twenty thousand rows each object counts."""
 
 EMAILS = re.compile(r"[^\s\"';,<>]+@[^\s\"';,<>]+")
 
@@ -60,7 +64,7 @@ class Contacts:
     async def _import(self, lane: Lane, rows: Sequence[Write]) -> tuple[list[Outcome], list[Write]]:
         """Outcomes, and the rows that must be told singly to learn what became of them."""
         since = self._clock.now() - SKEW
-        wanted = {email_of(row): row for row in rows}
+        wanted = {email_of(row): place for place, row in enumerate(rows)}
         try:
             process = await self._api.import_contacts(bulk([row.body for row in rows], lane))
         except Rejected:
@@ -70,18 +74,19 @@ class Contacts:
         try:
             suspects = await self._await_process(process, wanted, since)
             found = await self._read_back(wanted, since)
-            if len(found) < 0.9 * len(rows):  # the listing may lag; thousands of singles would take an hour
+            if sum(map(bool, found)) < 0.9 * len(rows):  # it may lag; thousands of singles take an hour
                 await self._clock.sleep(LISTING_LAG)
                 found = await self._read_back(wanted, since)
         except (Rejected, Later) as error:
             return [_retry(row, error) for row in rows], []
-        arrived = found.keys() - suspects
-        told = [
-            Outcome(write=row, verdict=Verdict.DELIVERED, contact_id=found[email])
-            for email, row in wanted.items()
-            if email in arrived
-        ]
-        return told, [row for email, row in wanted.items() if email not in arrived]
+        told, rest = [], []
+        for email, place in wanted.items():
+            row = rows[place]
+            if found[place] and email not in suspects:
+                told.append(Outcome(write=row, verdict=Verdict.DELIVERED, contact_id=found[place]))
+            else:
+                rest.append(row)
+        return told, rest
 
     async def _halves(self, lane: Lane, rows: Sequence[Write]) -> tuple[list[Outcome], list[Write]]:
         """A refusal does not say which row it means: halves find out, the last few rows singly."""
@@ -92,7 +97,7 @@ class Contacts:
         more, others = await self._import(lane, rows[middle:])
         return told + more, rest + others
 
-    async def _await_process(self, process: int, wanted: dict[str, Write], since: float) -> set[str]:
+    async def _await_process(self, process: int, wanted: Wanted, since: float) -> set[str]:
         """Wait until an import is done; the e-mails that its reports complain of.
 
         Asking costs one of the hundred calls an hour. While none is left, reading back tells as
@@ -104,7 +109,7 @@ class Contacts:
             await self._clock.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
             if not self._api.limits.headroom(PROCESS):
-                if len(await self._read_back(wanted, since)) == len(wanted):
+                if all(await self._read_back(wanted, since)):
                     return set()
                 continue
             try:
@@ -127,14 +132,18 @@ class Contacts:
                 emails.update(EMAILS.findall((await self._api.report(url)).lower()))
         return emails
 
-    async def _read_back(self, wanted: dict[str, Write], since: float) -> dict[str, int]:
-        """The ids of those wanted contacts that were made or changed since then, the newest first."""
-        found: dict[str, int] = {}
+    async def _read_back(self, wanted: Wanted, since: float) -> array[int]:
+        """The ids of those wanted contacts that were made or changed since then, by place; 0: not there."""
+        found = array("q", bytes(8 * len(wanted)))
         moment = datetime.fromtimestamp(since, UTC)
-        offset = 0
-        while len(found) < len(wanted):
+        offset, missing = 0, len(wanted)
+        while missing:
             page, _ = await self._api.contacts(offset, since=moment, sort="desc")
-            found.update({email: row.id for row in page if (email := (row.email or "").lower()) in wanted})
+            for row in page:
+                place = wanted.get((row.email or "").lower())
+                if place is not None:
+                    missing -= not found[place]
+                    found[place] = row.id
             offset += PAGE
             if len(page) < PAGE:
                 break
@@ -170,6 +179,8 @@ class Contacts:
         return Outcome(write=write, verdict=Verdict.DELIVERED, contact_id=contact_id, left_out=left_out)
 
     async def _send(self, write: Write, row: bytes) -> int | None:
+        if write.farewell:
+            return await self._let_go(write)
         lane = lane_of(write.lane)
         if write.rename is not None:
             try:
@@ -179,6 +190,19 @@ class Contacts:
                 if error.status != 404 and "email" not in error.duplicates:
                     raise
         return await self._api.upsert_contact(single(row, lane))
+
+    async def _let_go(self, write: Write) -> int | None:
+        """Delete a contact, or take it off our lists; one that is gone already has gone."""
+        contact_id = write.rename or 0
+        try:
+            if write.farewell is Farewell.HARD:
+                await self._api.delete_contact(contact_id)
+            else:
+                await self._api.update_contact(contact_id, write.body)
+        except Rejected as error:
+            if error.status != 404:
+                raise
+        return contact_id
 
     async def _rename(self, contact_id: int, row: bytes, lane: Lane) -> int:
         """Give a contact its new address.

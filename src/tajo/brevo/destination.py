@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tajo.brevo.account import plan_words, ready_attributes, ready_ecommerce, ready_lists
-from tajo.brevo.api import PAGE, Api, Rejected, Row
+from tajo.brevo.api import PAGE, Api, Row
 from tajo.brevo.attributes import Attributes
 from tajo.brevo.batch_outbox import WAYS, BatchOutbox
 from tajo.brevo.commerce_payloads import CommercePayloads
@@ -20,13 +20,14 @@ from tajo.brevo.event_payloads import EventPayloads
 from tajo.brevo.events import Events
 from tajo.brevo.requests import request
 from tajo.brevo.rules import Rules
-from tajo.brevo.tracing import Traced, encode
+from tajo.brevo.tracing import Traced
 from tajo.http import Clock
 from tajo.sync.model import (
     Category,
     Contact,
     Event,
     Existing,
+    Farewell,
     Order,
     Outcome,
     Product,
@@ -52,7 +53,6 @@ class BrevoDestination:
         self._contacts = ContactPayload(rules, Attributes(), {})
         self._commerce = CommercePayloads(rules, Store(name="", currency=""))
         self._happenings = EventPayloads(rules, Store(name="", currency=""))
-        self._lists: list[int] = []
         self._people = Contacts(api, self._clock)
         self._events = Events(api)
         self.plan = ""
@@ -71,7 +71,6 @@ class BrevoDestination:
         self._contacts = ContactPayload(self._rules, attributes, lists)
         self._commerce = CommercePayloads(self._rules, store)
         self._happenings = EventPayloads(self._rules, store)
-        self._lists = sorted(set(lists.values()))
 
     async def people(self, *, modified_since: datetime | None = None) -> AsyncIterator[Sequence[Existing]]:
         """All contacts, a thousand at a time; one without an e-mail has "" for it."""
@@ -91,21 +90,6 @@ class BrevoDestination:
     async def forget(self, email: str) -> bool:
         """Delete a contact for good, with its history. False: there was none."""
         return await self._api.delete_contact(email)
-
-    async def leave_lists(self, contact_id: int) -> bool:
-        """Take a contact out of every list that the rules name, and leave all else. False: it is gone.
-
-        `open` must have met the lists.
-        """
-        if not self._lists:
-            return True
-        try:
-            await self._api.update_contact(contact_id, encode({"unlinkListIds": self._lists}))
-        except Rejected as error:
-            if error.status != 404:
-                raise
-            return False
-        return True
 
     # --- rendering
 
@@ -132,6 +116,10 @@ class BrevoDestination:
     def gone_category(self, category: int) -> Write:
         """The write that tells that a category is gone."""
         return self._commerce.gone_category(category)
+
+    def farewell(self, person: bytes, contact_id: int, how: Farewell, *, withdrawn: bool) -> Write:
+        """The write that lets a person go: from our lists, or for good."""
+        return self._contacts.farewell(person, contact_id, how, withdrawn=withdrawn)
 
     def category(self, category: Category) -> Write:
         """The write that tells this category."""

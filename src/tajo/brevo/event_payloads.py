@@ -67,7 +67,9 @@ class EventPayloads:
             "identifiers": {"email_id": email.lower()},
             "event_properties": self._properties(event),
         }
-        return Write(key=event.key, body=encode(body), fingerprint=digest(encode(_occasion(event))))
+        return Write(
+            key=event.key, body=encode(body), fingerprint=digest(encode(_occasion(event))), what=name
+        )
 
     def _properties(self, event: Event) -> dict[str, Any]:
         match event.record:

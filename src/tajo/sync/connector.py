@@ -15,12 +15,12 @@ from tajo.errors import Later, Mend
 from tajo.sync import weigh
 from tajo.sync.account import Account
 from tajo.sync.delivery import Delivery
-from tajo.sync.ledger import known, outgoing, people, queue, runs
+from tajo.sync.ledger import carts, known, outgoing, people, queue, runs, unmet
 from tajo.sync.ledger.store import Ledger
 from tajo.sync.model import Batch, Key, Resource, Store
 from tajo.sync.moments import moment
 from tajo.sync.ports import Destination, Source
-from tajo.sync.shipping import Shipping
+from tajo.sync.shipping import Shipping, event_key
 from tajo.sync.weigh import Desk, Policy, Weighed
 
 #: How each resource is weighed. A new resource is a line here, one in the source, one in the destination.
@@ -31,6 +31,7 @@ WEIGH: dict[Resource, Callable[..., Awaitable[Weighed]]] = {
     Resource.ORDERS: weigh.orders,
     Resource.SUBSCRIBERS: weigh.subscribers,
     Resource.CUSTOMERS: weigh.customers,
+    Resource.CARTS: weigh.carts,
 }
 
 #: What can be read at the same time; within a lane one after the other. Contacts need all of it first.
@@ -57,6 +58,7 @@ PARTS: dict[str, frozenset[Resource]] = {
     "customers": frozenset({Resource.SUBSCRIBERS, Resource.CUSTOMERS, Resource.GUESTS}),
     "orders": frozenset({Resource.REFUNDS, Resource.ORDERS}),
     "products": frozenset({Resource.CATEGORIES, Resource.PRODUCTS}),
+    "carts": frozenset({Resource.CARTS}),
 }
 
 _CENSUS = "contacts"
@@ -64,12 +66,17 @@ _GATHERED = 500
 _GUESTS_AT_ONCE = 500
 _DRAIN_AT_ONCE = 2000
 _STOCK = 2000
+_FAREWELLS_AT_ONCE = 200
+
+#: A listing that lost more than this share of what is known, and more than so many, is not believed.
+LOST_SHARE, LOST_FEW = 0.1, 10
 
 
 class Connector:
-    """One store and one account, kept in agreement.
+    """One store and one account, kept in agreement: by sweeps, and by following what is due.
 
-    `account` tells at any moment how far the sync has come.
+    Both may go on at once, while it is `attended`. `account` tells at any moment how far the sweep has
+    come. `journal` is told of every change that was followed, in words without personal data.
     """
 
     def __init__(
@@ -80,8 +87,11 @@ class Connector:
         ledger: Ledger,
         policy: Policy,
         now: Callable[[], float],
+        *,
+        journal: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.name = name
+        self._journal = journal
         self.account = Account()
         self._source = source
         self._destination = destination
@@ -92,6 +102,7 @@ class Connector:
         self._round_began = self._started
         self._live_since = self._started
         self._met_everybody = False  # every account was met at least once
+        self._believe_losses = False
         self._everybody_ahead = False
         self._sweeping: dict[Resource, runs.Position] = {}
         self._shipping = Shipping(ledger, name, destination, lambda: self.account, now)
@@ -102,19 +113,41 @@ class Connector:
         await self._destination.open(store, create=create)
         return store
 
-    async def sync(self, *, full: bool = False, resources: frozenset[Resource] | None = None) -> Account:
+    @asynccontextmanager
+    async def attended(self) -> AsyncIterator[None]:
+        """Be the only one who works on this connector; while this lasts, what waits is sent.
+
+        What an earlier process had put off goes at once. Raises `Mend` if somebody else is at work.
+        """
+        async with self._ledger.alone(self.name):
+            async with self._ledger.begin() as tx:
+                await outgoing.hasten(tx, self.name)
+                self._live_since = (await runs.connection(tx, self.name, self._now())).live_since
+                self._met_everybody = Resource.CUSTOMERS in await runs.swept_since(tx, self.name)
+            async with self._shipping:
+                yield
+
+    async def sync(
+        self,
+        *,
+        full: bool = False,
+        resources: frozenset[Resource] | None = None,
+        believe_losses: bool = False,
+    ) -> Account:
         """Bring the destination up to date with the store; `full` looks at everything again.
 
-        A sync that was cut off is gone on with. Raises `Mend` when a human must act; what was done
-        until then stays done.
+        To be called while it is `attended`. A sync that was cut off is gone on with. `believe_losses`:
+        a list that lost much is right. Raises `Mend` when a human must act; what was done until then
+        stays done.
         """
+        self.account, self._started = Account(), self._now()
+        self._believe_losses = believe_losses
         wanted = self._policy.resources & (resources or self._policy.resources)
-        async with self._ledger.alone(self.name), self._working():
-            if Resource.CUSTOMERS in wanted:  # a contact without its orders would be a wrong one
-                wanted |= PARTS["orders"] & self._policy.resources
-            if await self._round(wanted, full=full) and not self.account.troubles:
-                # What changed after the killed run had passed it is met now.
-                await self._round(wanted, full=False)
+        if Resource.CUSTOMERS in wanted:  # a contact without its orders would be a wrong one
+            wanted |= PARTS["orders"] & self._policy.resources
+        if await self._round(wanted, full=full) and not self.account.troubles:
+            # What changed after the killed run had passed it is met now.
+            await self._round(wanted, full=False)
         self._measure()
         return self.account
 
@@ -136,25 +169,64 @@ class Connector:
 
     async def replay(self, keys: Sequence[Key]) -> Account:
         """Look again at what is parked, whatever its payload."""
-        async with self._ledger.alone(self.name), self._working():
-            async with self._ledger.begin() as tx:
-                await queue.unpark(tx, self.name, keys)
-                await queue.enqueue(tx, self.name, keys, now=self._now())
-                self._live_since = (await runs.connection(tx, self.name, self._now())).live_since
-                self._met_everybody = Resource.CUSTOMERS in await runs.swept_since(tx, self.name)
-            await self._drain(self._policy.resources - PEOPLE)
-            await self._patiently("customers", self._people(sweep=False))
+        async with self._ledger.begin() as tx:
+            await queue.unpark(tx, self.name, keys)
+            await queue.enqueue(
+                tx, self.name, [k for k in keys if k.resource != Resource.EVENTS], now=self._now()
+            )
+            names = await outgoing.parked(tx, self.name)
+            again = [name for name in names if event_key(name) in keys]
+            await outgoing.put_off(tx, self.name, outgoing.EVENTS, dict.fromkeys(again, 0.0))
+        await self._shipping.look()
+        await self._drain(self._policy.resources - PEOPLE)
+        await self._patiently("customers", self._people(sweep=False))
         self._measure()
         return self.account
+
+    async def follow(self) -> int:
+        """Look at all that is due by now, as somebody waits for it; returns how many keys that were.
+
+        To be called while it is `attended`. Raises `Later` and `Mend`.
+        """
+        resources = self._policy.resources
+        if not self._met_everybody:  # a guest's contact would lack the orders that are not read yet
+            resources -= {Resource.GUESTS, Resource.SUBSCRIBERS}
+        met: set[Key] = set()
+        self._shipping.hold_events()
+        try:
+            while True:
+                async with self._ledger.begin() as tx:
+                    keys = await queue.due_keys(
+                        tx, self.name, resources, now=self._now(), limit=_DRAIN_AT_ONCE
+                    )
+                fresh = [key for key in keys if key not in met]
+                if not fresh:
+                    break
+                met |= set(fresh)
+                await self._look_at(fresh, live=True)
+            if self._met_everybody and met:
+                await self._write_guests(live=True)
+                await self._say_farewell()
+        finally:
+            self._shipping.release_events()
+        return len(met)
+
+    async def next_due(self) -> float | None:
+        """When something is to be looked at again, or sent; None if nothing waits."""
+        async with self._ledger.begin() as tx:
+            moments = [await queue.next_due(tx, self.name), await outgoing.next_due(tx, self.name)]
+        return min((at for at in moments if at is not None), default=None)
+
+    async def send_due(self) -> None:
+        """Send what was put off until about now."""
+        await self._shipping.look()
 
     async def _begin(self, full: bool, wanted: frozenset[Resource]) -> runs.RunRecord:
         """Decide what must be read: everything, or what changed since the last sweep of each resource."""
         scope = ",".join(sorted(wanted))
         self._round_began = now = self._now()
         async with self._ledger.begin() as tx:
-            connection = await runs.connection(tx, self.name, now)
-            self._live_since = connection.live_since
-            self._met_everybody = Resource.CUSTOMERS in await runs.swept_since(tx, self.name)
+            await outgoing.hasten(tx, self.name)
             kind = {"scope": scope, "rules": self._policy.rules}
             outlook = await runs.outlook(tx, self.name, full=full, **kind)
             run = await runs.begin_run(tx, self.name, mode=outlook.mode, now=now, **kind)
@@ -264,6 +336,7 @@ class Connector:
             await self._swept(resource)
         await self._drain(self._policy.resources)
         await self._write_guests()
+        await self._say_farewell()
         await self._shipping.finish()
         # Whoever was composed anew while an older payload was on its way is looked at once more.
         await self._drain(self._policy.resources)
@@ -286,16 +359,49 @@ class Connector:
                 stock *= 4
 
     async def _swept(self, resource: Resource) -> None:
+        """The sweep is over, and what it should have met and did not is looked at."""
+        if not await self._look_for_missing(resource):
+            return
         started_at = self._sweeping[resource].started_at
         async with self._ledger.begin() as tx:
             await runs.end_sweep(tx, self.name, resource, started_at - self._policy.overlap)
 
-    async def _deliver(self, delivery: Delivery, batch: Batch, *, again: bool = False) -> None:
+    async def _look_for_missing(self, resource: Resource) -> bool:
+        """Look at what a full listing did not show: it may be gone. One that lost much is not believed."""
+        position = self._sweeping[resource]
+        if position.since is not None:
+            return True
+        async with self._ledger.begin() as tx:
+            missing, known_ones = await unmet.unmet(tx, self.name, resource, position.started_at)
+            limit = max(LOST_FEW, LOST_SHARE * known_ones)
+            if missing and len(missing) > limit and not self._believe_losses:
+                self.account.troubles.append(
+                    f"{resource}: {len(missing):,} of {known_ones:,} are missing in the store's list, so "
+                    "nothing is deleted. If they are gone, run `tajo sync --full --believe-losses`"
+                )
+                return False
+            keys = [Key(resource, id_) for id_ in missing]
+            await queue.enqueue(tx, self.name, keys, now=self._now())
+        return True
+
+    async def _say_farewell(self) -> None:
+        """Let those go whose account was deleted."""
+        delivery = self._new_delivery(live=True)
+        while True:
+            desk = self._desk()
+            weighing = partial(weigh.farewells, desk=desk, limit=_FAREWELLS_AT_ONCE)
+            if not await delivery.take(Resource.GUESTS, weighing, read_at=desk.now, again=True):
+                return
+            await self._shipping.finish()
+
+    async def _deliver(
+        self, delivery: Delivery, batch: Batch, *, again: bool = False, live: bool = False
+    ) -> None:
         """One batch, whoever asked for it."""
-        weighing = partial(WEIGH[batch.resource], desk=self._desk(), batch=batch)
+        weighing = partial(WEIGH[batch.resource], desk=self._desk(live=live), batch=batch)
         await delivery.take(batch.resource, weighing, read_at=batch.read_at, cursor=batch.cursor, again=again)
 
-    def _desk(self) -> Desk:
+    def _desk(self, *, live: bool = False) -> Desk:
         return Desk(
             connector=self.name,
             destination=self._destination,
@@ -303,40 +409,34 @@ class Connector:
             secret=self._ledger.secret,
             live_since=self._live_since,
             now=self._now(),
-            touch=not self._everybody_ahead,
+            touch=self._met_everybody if live else not self._everybody_ahead,
             accounts_known=self._met_everybody,
         )
 
     @asynccontextmanager
     async def _delivery(
-        self, resource: Resource, *, cursor: Resource | None = None
+        self, resource: Resource, *, cursor: Resource | None = None, live: bool = False
     ) -> AsyncIterator[Delivery]:
         """A delivery, with an outbox where there are goods; leaving it sends and settles those."""
-        delivery = self._new_delivery(cursor)
+        delivery = self._new_delivery(cursor, live=live)
         if resource not in GOODS:
             yield delivery
             return
         async with self._destination.outbox(resource, delivery.settle) as delivery.outbox:
             yield delivery
 
-    def _new_delivery(self, cursor: Resource | None = None) -> Delivery:
+    def _new_delivery(self, cursor: Resource | None = None, *, live: bool = False) -> Delivery:
         return Delivery(
             self._ledger,
             self.name,
-            self.account,
+            Account() if live else self.account,
             self._now,
             self._shipping,
             cursor=cursor,
             kept=self._policy.resources,
+            soon=live,
+            journal=self._journal if live else None,
         )
-
-    @asynccontextmanager
-    async def _working(self) -> AsyncIterator[None]:
-        """While this lasts, what waits is sent; what an earlier process had put off goes at once."""
-        async with self._ledger.begin() as tx:
-            await outgoing.hasten(tx, self.name)
-        async with self._shipping:
-            yield
 
     async def _drain(self, resources: frozenset[Resource]) -> None:
         """Look at all that is queued and due; what comes of it may queue more."""
@@ -351,24 +451,32 @@ class Connector:
             if not await self._patiently("queue", self._look_at(keys)):
                 return
 
-    async def _look_at(self, keys: Sequence[Key]) -> None:
+    async def _look_at(self, keys: Sequence[Key], *, live: bool = False) -> None:
         wanted: dict[Resource, list[Key]] = {}
         for key in keys:
             wanted.setdefault(LOOK_AT.get(key.resource, key.resource), []).append(key)
         for resource in sorted(wanted, key=list(Resource).index):
-            batch = await self._source.fetch(resource, sorted({key.id for key in wanted[resource]}))
+            batch = await self._fetch(resource, sorted({key.id for key in wanted[resource]}))
             swept = self._sweeping.get(resource)
-            again = swept is not None and swept.since is None
-            async with self._delivery(resource) as delivery:
-                await self._deliver(delivery, batch, again=again)
+            again = not live and swept is not None and swept.since is None
+            for one in (*await self._source.companions(batch), batch):
+                async with self._delivery(one.resource, live=live) as delivery:
+                    await self._deliver(delivery, one, again=again, live=live)
             aliases = [key for key in wanted[resource] if key.resource != resource]
             async with self._ledger.begin() as tx:
                 await queue.looked_at(tx, self.name, aliases, batch.read_at)
 
-    async def _write_guests(self) -> None:
+    async def _fetch(self, resource: Resource, ids: Sequence[int]) -> Batch:
+        if resource is not Resource.CARTS:
+            return await self._source.fetch(resource, ids)
+        async with self._ledger.begin() as tx:
+            known_ones = await carts.recall(tx, self.name, ids)
+        return await self._source.fetch_carts([facts.uuid for facts in known_ones.values()])
+
+    async def _write_guests(self, *, live: bool = False) -> None:
         """Write the people who wait sealed: those who turned out to have no account."""
         after = ("", 0)
-        delivery = self._new_delivery()
+        delivery = self._new_delivery(live=live)
         async with self._ledger.begin() as tx:
             self.account.tally(Resource.GUESTS).total = await people.count_guests(tx, self.name)
         while waiting := await self._next_guests(after):

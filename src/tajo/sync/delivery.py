@@ -34,7 +34,7 @@ class Delivery:
     into an outbox (None: nothing of this resource is told by itself), and the cursor moves to a page's
     end only when that page and all before it are settled. `cursor` is the name under which it stands in
     the ledger, None where nothing is swept. `kept`: the resources that are kept in agreement at all;
-    nothing else is ever queued. `soon`: somebody waits for it.
+    nothing else is ever queued. `soon`: somebody waits for it. `journal` is told what became of each.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Delivery:
         cursor: Resource | None = None,
         kept: frozenset[Resource],
         soon: bool = False,
+        journal: Callable[[str], None] | None = None,
     ) -> None:
         self._ledger = ledger
         self._connector = connector
@@ -57,6 +58,7 @@ class Delivery:
         self._cursor = cursor
         self._kept = kept
         self._soon = soon
+        self._journal = journal
         self.outbox: Outbox | None = None
         self._pages: deque[Page] = deque()
         self._pending: dict[int, tuple[Ticket, Page]] = {}  # by the identity of the write
@@ -70,13 +72,14 @@ class Delivery:
         read_at: float,
         cursor: str = "",
         again: bool = False,
-    ) -> None:
+    ) -> int:
         """Weigh a batch, note what is settled already, and let the rest go on its way.
 
-        `again`: the sweep has counted these already; only what comes of them is new.
+        `again`: the sweep has counted these already; only what comes of them is new. Returns how many
+        writes there are.
         """
         page = Page(cursor, read_at)
-        async with self._ledger.begin() as tx:
+        async with self._ledger.begin(turn=self._connector) as tx:
             weighed = await weigh(tx)
             contacts = [ticket for ticket in weighed.tickets if ticket.write.person]
             goods = [ticket for ticket in weighed.tickets if not ticket.write.person]
@@ -88,6 +91,8 @@ class Delivery:
             await queue.park(tx, self._connector, flawed, now=read_at)
             stale = [key for key in weighed.again if key.resource in self._kept]
             await queue.enqueue(tx, self._connector, stale, now=read_at)
+            for key, at in weighed.later.items():
+                await queue.enqueue(tx, self._connector, [key], now=read_at, at=at)
             page.open = len(goods)
             self._pages.append(page)
             await self._advance(tx)
@@ -106,13 +111,28 @@ class Delivery:
                 raise TypeError(f"{ticket.write.key} is a fact, not a thing to tell")
             self._pending[id(ticket.write)] = (ticket, page)
             await self.outbox.put(ticket.write)
+        if self._journal:
+            self._tell(self._journal, weighed)
+        return len(weighed.tickets)
+
+    def _tell(self, journal: Callable[[str], None], weighed: Weighed) -> None:
+        """One line for each record in which there was something to tell."""
+        told = Counter(ticket.about for ticket in weighed.tickets)
+        for write in weighed.events:
+            told.setdefault(write.key, 0)
+        for key in told:
+            kinds = [f"{told[key]} to tell"] if told[key] else []
+            kinds += [f"event {write.what}" for write in weighed.events if write.key == key]
+            journal(f"{key}: {', '.join(kinds)}")
+        for key, reason in weighed.parked:
+            journal(f"{key}: kept among the failures, {reason}")
 
     async def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Remember what was delivered, park what was refused, queue what must be tried again."""
         for start in range(0, len(outcomes), SETTLED_AT_ONCE):
             part = outcomes[start : start + SETTLED_AT_ONCE]
             settled = [(*self._pending[id(outcome.write)], outcome) for outcome in part]
-            async with self._ledger.begin() as tx:
+            async with self._ledger.begin(turn=self._connector) as tx:
                 await self._note(tx, settled)
                 for _, page, _ in settled:
                     page.open -= 1

@@ -192,13 +192,17 @@ class Category(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Variant(Struct, frozen=True, gc=False, kw_only=True):
-    """One buyable form of a product. `stock` None: not tracked. `options`: `Red / XL`."""
+    """One buyable form of a product. `stock` None: not tracked; `low_stock`: warn from here on; 0: never.
+
+    `options`: `Red / XL`.
+    """
 
     id: int
     sku: str = ""
     options: str = ""
     price: Decimal
     stock: int | None = None
+    low_stock: int = 0
     image: str = ""
     purchasable: bool = True
 
@@ -219,6 +223,7 @@ class Product(Struct, frozen=True, gc=False, kw_only=True):
     price: Decimal
     was: Decimal | None = None
     stock: int | None = None
+    low_stock: int = 0
     image: str = ""
     path: str = ""
     storefronts: tuple[int, ...] = ()
@@ -392,12 +397,21 @@ class Contact(Struct, frozen=True, gc=False, kw_only=True):
     rename: int | None = None
 
 
+class Farewell(StrEnum):
+    """How somebody leaves whose account was deleted in the store: only our lists, or the destination."""
+
+    SOFT = "soft"
+    HARD = "hard"
+
+
 class Write(Struct, frozen=True, gc=False, kw_only=True):
     """One mapped payload, ready to go. `fingerprint` covers everything that the destination would see.
 
     `lane`: writes that may travel in one call share it (an opaque word of the destination).
     `alone`: must not travel with others. `person`: for contacts.
     `consent`: what this write tells about it. `blocks`: it blocklists the contact.
+    `rename`: the destination's id of the contact that must get this e-mail, or that takes its leave.
+    `farewell`: it takes its leave. `what`: for people, the name of an event.
     """
 
     key: Key
@@ -409,6 +423,8 @@ class Write(Struct, frozen=True, gc=False, kw_only=True):
     consent: Consent | None = None
     blocks: bool = False
     rename: int | None = None
+    farewell: Farewell | None = None
+    what: str = ""
 
 
 class Verdict(StrEnum):

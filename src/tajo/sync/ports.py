@@ -13,6 +13,7 @@ from tajo.sync.model import (
     Contact,
     Event,
     Existing,
+    Farewell,
     Order,
     Outcome,
     Product,
@@ -41,6 +42,25 @@ class Source(Protocol):
 
     async def fetch(self, resource: Resource, ids: Sequence[int]) -> Batch:
         """Look at these ids now, in as few calls as the source allows; what is gone has no record."""
+        ...
+
+    async def fetch_carts(self, uuids: Sequence[str]) -> Batch:
+        """Look at these carts now; one that was bought, emptied or given up has no record."""
+        ...
+
+    async def companions(self, batch: Batch) -> Sequence[Batch]:
+        """What else must be known to weigh these records, and may not have been announced by itself."""
+        ...
+
+    async def newest(self) -> dict[str, float]:
+        """When the latest change of customers, orders and products happened, in seconds since 1970."""
+        ...
+
+    async def unsubscribe(self, email: str) -> bool:
+        """Take the consent to marketing mail from everybody with this e-mail; whether anything changed.
+
+        Raises `Mend` where we may only read.
+        """
         ...
 
     async def count(self, resource: Resource, *, since: datetime | None) -> int:
@@ -102,6 +122,21 @@ class Destination(Protocol):
 
     def category(self, category: Category) -> Write:
         """The write that tells this category."""
+        ...
+
+    def gone_product(self, product: int, variants: Sequence[int]) -> Sequence[Write]:
+        """The writes that tell that a product and these variants of it are gone."""
+        ...
+
+    def gone_category(self, category: int) -> Write:
+        """The write that tells that a category is gone."""
+        ...
+
+    def farewell(self, person: bytes, contact_id: int, how: Farewell, *, withdrawn: bool) -> Write:
+        """The write that lets a person go: from our lists, or for good.
+
+        `withdrawn`: they had agreed to marketing mail, and do not any more.
+        """
         ...
 
     def phone(self, contact: Contact) -> str:

@@ -11,6 +11,7 @@ from tajo.sync.model import (
     Contact,
     Event,
     Existing,
+    Farewell,
     Order,
     Outcome,
     Product,
@@ -58,6 +59,18 @@ class Rehearsal:
     def category(self, category: Category) -> Write:
         """As the real one."""
         return self._real.category(category)
+
+    def gone_product(self, product: int, variants: Sequence[int]) -> Sequence[Write]:
+        """As the real one."""
+        return self._real.gone_product(product, variants)
+
+    def gone_category(self, category: int) -> Write:
+        """As the real one."""
+        return self._real.gone_category(category)
+
+    def farewell(self, person: bytes, contact_id: int, how: Farewell, *, withdrawn: bool) -> Write:
+        """As the real one."""
+        return self._real.farewell(person, contact_id, how, withdrawn=withdrawn)
 
     def phone(self, contact: Contact) -> str:
         """As the real one."""

@@ -15,10 +15,10 @@ from typing import Self
 from msgspec import Struct, field
 
 from tajo.sync.account import Account
-from tajo.sync.ledger import outgoing, people, queue
+from tajo.sync.ledger import erasure, outgoing, people, queue
 from tajo.sync.ledger.outgoing import CONTACTS, EVENTS, PARKED, Waiting
 from tajo.sync.ledger.store import Ledger, Tx
-from tajo.sync.model import Key, Outcome, Resource, Verdict, Write
+from tajo.sync.model import Farewell, Key, Outcome, Resource, Verdict, Write
 from tajo.sync.ports import Destination
 from tajo.sync.weigh import Ticket
 
@@ -109,7 +109,10 @@ class Shipping:
             self._row(name, ticket, None if apart or ticket.write.alone else ticket.write.lane)
             for name, ticket in contacts
         ]
-        told = [self._row(write.fingerprint, Ticket(write=write, about=write.key), None) for write in events]
+        told = [
+            self._row(self._event_name(place, write), Ticket(write=write, about=write.key), None)
+            for place, write in enumerate(events)
+        ]
         await outgoing.put(tx, self._connector, CONTACTS, rows)
         await outgoing.put(tx, self._connector, EVENTS, told)
         arrivals = Arrivals(events=bool(told))
@@ -141,6 +144,10 @@ class Shipping:
         self._moved.set()
         await self._until(lambda: not (self._busy or self._waiting or self._events))
 
+    def _event_name(self, place: int, write: Write) -> bytes:
+        """Events go in the order in which they were found."""
+        return int(self._now() * 1e6).to_bytes(8) + place.to_bytes(3) + write.fingerprint[:8]
+
     def _row(self, name: bytes, ticket: Ticket, lane: str | None) -> Waiting:
         write = ticket.write
         sealed = self._ledger.secret.seal(ticket, name)
@@ -158,7 +165,9 @@ class Shipping:
     async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
-        except Exception as error:
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
             self._error = self._error or error
             self._moved.set()
 
@@ -196,35 +205,41 @@ class Shipping:
     async def _send(self, kind: str, lane: str | None, most: float, tell: Tell) -> None:
         """One portion, from the ledger to its outcome."""
         self._busy += 1
-        tickets: list[Ticket] = []
+        tickets: dict[bytes, Ticket] = {}
         try:
             tickets = await self._collect(kind, lane, most)
             if tickets:
-                await self._settle(kind, tickets, await tell([ticket.write for ticket in tickets]))
+                outcomes = await tell([ticket.write for ticket in tickets.values()])
+                await self._settle(kind, tickets, outcomes)
         finally:
-            self._flying -= {name_of(kind, ticket) for ticket in tickets}
+            self._flying -= tickets.keys()
             self._busy -= 1
             self._moved.set()
 
-    async def _collect(self, kind: str, lane: str | None, most: float) -> list[Ticket]:
-        """Up to `most` bytes of a lane, without what is on its way already."""
-        tickets: list[Ticket] = []
+    async def _collect(self, kind: str, lane: str | None, most: float) -> dict[bytes, Ticket]:
+        """Up to `most` bytes of a lane by name, without what is on its way already."""
+        tickets: dict[bytes, Ticket] = {}
         size, after, rest = 0, b"", True
         while rest and size < most and (lane is not None or len(tickets) < ALONE_AT_ONCE):
             async with self._ledger.begin() as tx:
                 rows = await outgoing.next_of(
                     tx, self._connector, kind, lane, after=after, now=self._now(), limit=ALONE_AT_ONCE
                 )
+                wished = await self._forgotten(tx, kind, rows)
             rest = len(rows) == ALONE_AT_ONCE
             for row in rows:
                 if size + row.size > most and tickets:
                     size, rest = int(most), True
                     break
                 after = row.name
-                if row.name not in self._flying:
-                    self._flying.add(row.name)
-                    tickets.append(self._ledger.secret.unseal(row.sealed, row.name, Ticket))
-                    size += row.size
+                if row.name in self._flying:
+                    continue
+                ticket = self._ledger.secret.unseal(row.sealed, row.name, Ticket)
+                if row.name in wished and not ticket.write.farewell:
+                    continue
+                self._flying.add(row.name)
+                tickets[row.name] = ticket
+                size += row.size
         if kind == EVENTS:
             self._events = rest
         elif rest:
@@ -234,17 +249,26 @@ class Shipping:
             self._hurry.discard(lane or "")
         return tickets
 
+    async def _forgotten(self, tx: Tx, kind: str, rows: Sequence[Waiting]) -> set[bytes]:
+        """Who asked to be forgotten while their contact waited."""
+        if kind != CONTACTS:
+            return set()
+        return await erasure.forgotten(tx, self._connector, {row.name for row in rows})
+
     # --- settling
 
-    async def _settle(self, kind: str, tickets: Sequence[Ticket], outcomes: Sequence[Outcome]) -> None:
-        by_write = {id(ticket.write): ticket for ticket in tickets}
+    async def _settle(self, kind: str, tickets: dict[bytes, Ticket], outcomes: Sequence[Outcome]) -> None:
+        names = {id(ticket.write): name for name, ticket in tickets.items()}
         for start in range(0, len(outcomes), SETTLED_AT_ONCE):
-            part = [(by_write[id(o.write)], o) for o in outcomes[start : start + SETTLED_AT_ONCE]]
-            async with self._ledger.begin() as tx:
-                await (self._note_contacts if kind == CONTACTS else self._note_events)(tx, part)
+            part = outcomes[start : start + SETTLED_AT_ONCE]
+            async with self._ledger.begin(turn=self._connector) as tx:
+                if kind == EVENTS:
+                    await self._note_events(tx, {names[id(outcome.write)]: outcome for outcome in part})
+                else:
+                    await self._note_contacts(tx, [(tickets[o.write.person], o) for o in part])
             if kind == CONTACTS:
-                for ticket, outcome in part:
-                    self._count(ticket, outcome)
+                for outcome in part:
+                    self._count(tickets[outcome.write.person], outcome)
 
     async def _note_contacts(self, tx: Tx, settled: Sequence[tuple[Ticket, Outcome]]) -> None:
         """Remember what was delivered, park what was refused, put off what must be tried again.
@@ -258,13 +282,18 @@ class Shipping:
         refused = [(ticket, outcome) for ticket, outcome in settled if outcome.verdict == Verdict.REFUSED]
         persons = {ticket.write.person: ticket for ticket in over}
         waiting = await outgoing.fingerprints(tx, connector, CONTACTS, persons)
-        stale = [
-            ticket.about
-            for person, ticket in persons.items()
-            if waiting.get(person) != ticket.write.fingerprint
-        ]
-        await queue.enqueue(tx, connector, stale, now=now)
-        await outgoing.drop(tx, connector, CONTACTS, persons)
+        newer = {p for p, ticket in persons.items() if waiting.get(p) != ticket.write.fingerprint}
+        # Who took their leave and is back is told whole, which needs no second look.
+        back = {person for person in newer if persons[person].write.farewell}
+        await queue.enqueue(tx, connector, [persons[p].about for p in newer - back], now=now)
+        await outgoing.drop(tx, connector, CONTACTS, persons.keys() - back)
+        left = [ticket for ticket, _ in done if ticket.write.farewell]
+        done = [(ticket, outcome) for ticket, outcome in done if not ticket.write.farewell]
+        await people.release(
+            tx, connector, [t.write.person for t in left if t.write.farewell == Farewell.SOFT]
+        )
+        hard = [ticket.write.person for ticket in left if ticket.write.farewell == Farewell.HARD]
+        await people.forget_contact(tx, connector, hard)
         rows = [
             {
                 "person": ticket.write.person,
@@ -277,18 +306,17 @@ class Shipping:
             for ticket, outcome in done
         ]
         await people.remember_contacts(tx, connector, rows)
-        left = [ticket.left_behind for ticket, _ in done if ticket.write.rename is not None]
-        await people.forget_contact(tx, connector, left)
+        renamed = [ticket.left_behind for ticket, _ in done if ticket.write.rename is not None]
+        await people.forget_contact(tx, connector, renamed)
         await queue.unpark(tx, connector, [ticket.write.key for ticket, _ in done])
         reasons = [(ticket.write.key, o.reason, ticket.write.fingerprint) for ticket, o in refused]
         await queue.park(tx, connector, reasons, now=now)
         retry = {t.write.person: now + o.seconds for t, o in settled if o.verdict == Verdict.RETRY}
         await outgoing.put_off(tx, connector, CONTACTS, retry)
 
-    async def _note_events(self, tx: Tx, settled: Sequence[tuple[Ticket, Outcome]]) -> None:
+    async def _note_events(self, tx: Tx, names: dict[bytes, Outcome]) -> None:
         """An event that was refused stays, parked: no look at the store would bring it back."""
         connector, now = self._connector, self._now()
-        names = {ticket.write.fingerprint: outcome for ticket, outcome in settled}
         done = [name for name, outcome in names.items() if outcome.verdict == Verdict.DELIVERED]
         await outgoing.drop(tx, connector, EVENTS, done)
         await queue.unpark(tx, connector, [event_key(name) for name in done])
@@ -313,11 +341,6 @@ class Shipping:
             account.notes[f"{outcome.left_out} left out: it was refused"] += 1
 
 
-def name_of(kind: str, ticket: Ticket) -> bytes:
-    """Under which name a write waits."""
-    return ticket.write.person if kind == CONTACTS else ticket.write.fingerprint
-
-
 def event_key(name: bytes) -> Key:
     """The key under which an event is parked."""
-    return Key(Resource.EVENTS, int.from_bytes(name[:8]) >> 1)
+    return Key(Resource.EVENTS, int.from_bytes(name[-8:]) >> 1)

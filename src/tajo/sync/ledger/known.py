@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from tajo.sync.ledger.store import Row, Tx, upsert
-from tajo.sync.ledger.tables import known, orders, refunds
+from tajo.sync.ledger.tables import known, orders, refunds, stocks
 from tajo.sync.model import Key, Resource
 
 
@@ -29,6 +29,8 @@ class OrderFacts(Struct, frozen=True):
     person: bytes
     customer_id: int
     read_at: float
+    modified_at: float | None
+    placed: bool | None
 
 
 async def recall(tx: Tx, connector: str, resource: Resource, ids: Iterable[int]) -> dict[int, Known]:
@@ -74,16 +76,67 @@ async def recall_orders(tx: Tx, connector: str, ids: Iterable[int]) -> dict[int,
     """The facts of these orders; unknown ones are missing."""
     c = orders.c
     rows = await tx.execute(
-        select(c.id, c.status_id, c.counted, c.amount, c.refunded, c.person, c.customer_id, c.read_at).where(
-            c.connector == connector, c.id.in_(list(ids))
-        )
+        select(
+            c.id,
+            c.status_id,
+            c.counted,
+            c.amount,
+            c.refunded,
+            c.person,
+            c.customer_id,
+            c.read_at,
+            c.modified_at,
+            c.placed,
+        ).where(c.connector == connector, c.id.in_(list(ids)))
     )
-    return {row[0]: OrderFacts(*row[1:]) for row in rows}
+    return {row[0]: OrderFacts(*tuple(row)[1:]) for row in rows}
 
 
 async def remember_orders(tx: Tx, connector: str, rows: Iterable[Row]) -> None:
     """Note the facts of orders: rows of the table `orders` without its connector."""
     await upsert(tx, orders, [{"connector": connector, **row} for row in rows])
+
+
+async def discount_orders(tx: Tx, connector: str, ids: Collection[int], read_at: float) -> None:
+    """These orders do not exist any more: they count for nobody."""
+    c = orders.c
+    await tx.execute(
+        update(orders)
+        .where(c.connector == connector, c.id.in_(list(ids)))
+        .values(counted=False, read_at=read_at)
+    )
+
+
+async def met(tx: Tx, connector: str, resource: Resource, ids: Collection[int], read_at: float) -> None:
+    """These are still there, and unchanged: note when they were read."""
+    c = known.c
+    await tx.execute(
+        update(known)
+        .where(c.connector == connector, c.resource == resource, c.id.in_(list(ids)), c.read_at < read_at)
+        .values(read_at=read_at)
+    )
+
+
+async def recall_stocks(tx: Tx, connector: str, keys: Collection[Key]) -> dict[Key, int | None]:
+    """The stock of these as it was last seen; those never seen are missing."""
+    found: dict[Key, int | None] = {}
+    c = stocks.c
+    for resource in {key.resource for key in keys}:
+        ids = [key.id for key in keys if key.resource == resource]
+        rows = await tx.execute(
+            select(c.id, c.stock).where(c.connector == connector, c.resource == resource, c.id.in_(ids))
+        )
+        found |= {Key(resource, id_): stock for id_, stock in rows}
+    return found
+
+
+async def remember_stocks(tx: Tx, connector: str, seen: Mapping[Key, int | None], read_at: float) -> None:
+    """Note stock."""
+    rows = [
+        {"connector": connector, "resource": key.resource, "id": key.id, "stock": stock, "read_at": read_at}
+        for key, stock in seen.items()
+    ]
+    await upsert(tx, stocks, rows)
 
 
 async def refunded(tx: Tx, connector: str, order_ids: Sequence[int]) -> dict[int, int]:

@@ -109,6 +109,14 @@ async def parked(tx: Tx, connector: str) -> list[bytes]:
     return list(await tx.scalars(query))
 
 
+async def next_due(tx: Tx, connector: str) -> float | None:
+    """When the next of what was put off may go; None if nothing was."""
+    o = outgoing.c
+    query = select(func.min(o.at)).where(o.connector == connector, o.at > 0, o.at < PARKED)
+    at: float | None = await tx.scalar(query)
+    return at
+
+
 async def count(tx: Tx, connector: str) -> int:
     """How much waits."""
     query = select(func.count()).select_from(outgoing).where(outgoing.c.connector == connector)

@@ -9,7 +9,15 @@ from msgspec import Struct, field, structs
 from sqlalchemy import Select, and_, case, delete, exists, func, or_, select, tuple_, update
 
 from tajo.sync.ledger.store import Row, Tx, upsert
-from tajo.sync.ledger.tables import contacts, customers, guests, orders, phones, subscribers
+from tajo.sync.ledger.tables import (
+    contacts,
+    customers,
+    departed,
+    guests,
+    orders,
+    phones,
+    subscribers,
+)
 from tajo.sync.model import Consent, Resource
 
 
@@ -99,14 +107,18 @@ async def facts(tx: Tx, connector: str, people: Collection[bytes]) -> dict[bytes
         known[person].storefronts.add(storefront)
     query = select(contacts).where(contacts.c.connector == connector, contacts.c.person.in_(people))
     for row in await tx.execute(query):
-        known[row.person].told = Told(
-            contact_id=row.contact_id,
-            fingerprint=row.fingerprint,
-            told=Consent(row.told) if row.told else None,
-            blocked_by_us=row.blocked_by_us,
-            present=row.present,
-        )
+        known[row.person].told = _told(row)
     return known
+
+
+def _told(row: Any) -> Told:
+    return Told(
+        contact_id=row.contact_id,
+        fingerprint=row.fingerprint,
+        told=Consent(row.told) if row.told else None,
+        blocked_by_us=row.blocked_by_us,
+        present=row.present,
+    )
 
 
 def _purchases(owner: Any) -> Select[Any]:
@@ -141,15 +153,90 @@ def _without_account() -> Any:
     )
 
 
-async def remember_customers(tx: Tx, connector: str, rows: Sequence[Row]) -> dict[int, bytes]:
-    """Note accounts (rows of `customers` without connector); returns who the known ones were before."""
-    c = customers.c
-    found = await tx.execute(
-        select(c.id, c.person).where(c.connector == connector, c.id.in_([row["id"] for row in rows]))
-    )
-    before: dict[int, bytes] = dict(found.all())
+async def remember_customers(tx: Tx, connector: str, rows: Sequence[Row]) -> dict[int, tuple[bytes, float]]:
+    """Note accounts (rows of `customers` without connector).
+
+    Returns of the known ones who they were before, and their date of change.
+    """
+    before = await _accounts(tx, connector, [row["id"] for row in rows])
     await upsert(tx, customers, [{"connector": connector, **row} for row in rows])
     return before
+
+
+async def _accounts(tx: Tx, connector: str, ids: Collection[int]) -> dict[int, tuple[bytes, float]]:
+    c = customers.c
+    query = select(c.id, c.person, c.modified_at).where(c.connector == connector, c.id.in_(list(ids)))
+    return {id_: (person, modified) for id_, person, modified in await tx.execute(query)}
+
+
+async def remove_customers(tx: Tx, connector: str, ids: Collection[int]) -> set[bytes]:
+    """These accounts are gone; returns whose they were."""
+    before = await _accounts(tx, connector, ids)
+    c = customers.c
+    await tx.execute(delete(customers).where(c.connector == connector, c.id.in_(list(ids))))
+    return {person for person, _ in before.values()}
+
+
+async def remove_subscribers(tx: Tx, connector: str, ids: Collection[int]) -> set[bytes]:
+    """These newsletter records are gone; returns whose they were."""
+    s = subscribers.c
+    where = (s.connector == connector, s.id.in_(list(ids)))
+    persons = set(await tx.scalars(select(s.person).where(*where)))
+    await tx.execute(delete(subscribers).where(*where))
+    return persons
+
+
+async def readers_among(tx: Tx, connector: str, persons: Collection[bytes]) -> set[bytes]:
+    """Those of these people who have a newsletter record."""
+    s = subscribers.c
+    query = select(s.person).where(s.connector == connector, s.person.in_(list(persons)))
+    return set(await tx.scalars(query))
+
+
+async def depart(tx: Tx, connector: str, persons: Collection[bytes], at: float) -> None:
+    """Note people whose account was deleted, those apart who have another one."""
+    staying = await accounts_of(tx, connector, persons)
+    rows = [{"connector": connector, "person": p, "at": at} for p in persons if p not in staying]
+    await upsert(tx, departed, rows)
+
+
+async def departed_at(tx: Tx, connector: str, persons: Collection[bytes]) -> dict[bytes, float]:
+    """When these people's accounts were deleted; all others are missing."""
+    d = departed.c
+    query = select(d.person, d.at).where(d.connector == connector, d.person.in_(list(persons)))
+    return dict((await tx.execute(query)).all())
+
+
+async def rejoin(tx: Tx, connector: str, persons: Collection[bytes]) -> None:
+    """These people are in the store again."""
+    d = departed.c
+    await tx.execute(delete(departed).where(d.connector == connector, d.person.in_(list(persons))))
+
+
+async def leaving(tx: Tx, connector: str, limit: int) -> dict[bytes, Told]:
+    """People who departed, and whom the destination, which knows them, has not been told to let go."""
+    d, c = departed.c, contacts.c
+    query = (
+        select(contacts)
+        .join(departed, and_(d.connector == c.connector, d.person == c.person))
+        .where(
+            c.connector == connector,
+            c.present,
+            c.fingerprint.is_not(None),
+            c.contact_id.is_not(None),
+        )
+        .order_by(c.person)
+        .limit(limit)
+    )
+    return {row.person: _told(row) for row in await tx.execute(query)}
+
+
+async def release(tx: Tx, connector: str, persons: Collection[bytes]) -> None:
+    """These people have left our lists: whatever they were told before is told anew if they come back."""
+    c = contacts.c
+    await tx.execute(
+        update(contacts).where(c.connector == connector, c.person.in_(list(persons))).values(fingerprint=None)
+    )
 
 
 async def customers_read(tx: Tx, connector: str, ids: Iterable[int]) -> dict[int, float]:
@@ -340,6 +427,7 @@ async def orphans(tx: Tx, connector: str) -> list[int]:
                 contacts.c.person == o.person,
                 contacts.c.fingerprint.is_not(None),
             ),
+            ~exists().where(departed.c.connector == connector, departed.c.person == o.person),
         )
         .group_by(o.person)
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy import and_, case, delete, func, or_, select
 
 from tajo.sync.ledger.store import Tx, upsert
 from tajo.sync.ledger.tables import due, parked
@@ -25,7 +26,11 @@ class Parked(Struct, frozen=True):
 async def enqueue(
     tx: Tx, connector: str, keys: Iterable[Key], *, now: float, at: float | None = None
 ) -> None:
-    """Look at these again, `at` a moment (None: now). Asking twice is asking once, for the later wish."""
+    """Look at these again, `at` a moment (None: now). Asking twice is asking once.
+
+    A wish that was made later than `now` stands: it is not put off, and not taken for fulfilled by a look
+    from before it.
+    """
     rows = [
         {
             "connector": connector,
@@ -36,7 +41,16 @@ async def enqueue(
         }
         for key in keys
     ]
-    await upsert(tx, due, rows)
+
+    def merged(new: Any) -> dict[str, Any]:
+        newer = due.c.queued_at > new.queued_at
+        sooner = case((due.c.at < new.at, due.c.at), else_=new.at)
+        return {
+            "queued_at": case((newer, due.c.queued_at), else_=new.queued_at),
+            "at": case((newer, sooner), else_=new.at),
+        }
+
+    await upsert(tx, due, rows, merge=merged)
 
 
 async def due_keys(
@@ -63,6 +77,12 @@ async def looked_at(tx: Tx, connector: str, keys: Collection[Key], read_at: floa
                 due.c.queued_at <= read_at,
             )
         )
+
+
+async def next_due(tx: Tx, connector: str) -> float | None:
+    """When the next thing is to be looked at; None if nothing is."""
+    at: float | None = await tx.scalar(select(func.min(due.c.at)).where(due.c.connector == connector))
+    return at
 
 
 async def count_due(tx: Tx, connector: str) -> int:

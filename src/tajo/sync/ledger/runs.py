@@ -114,11 +114,15 @@ async def was_cut_off(tx: Tx, connector: str, *, mode: str, scope: str, rules: s
     return (await tx.execute(query.limit(1))).first() is not None
 
 
-async def last_run(tx: Tx, connector: str, state: str | None = None) -> RunRecord | None:
-    """The newest run, or the newest in this state."""
+async def last_run(
+    tx: Tx, connector: str, state: str | None = None, mode: str | None = None
+) -> RunRecord | None:
+    """The newest run, or the newest in this state and of this mode."""
     query = select(runs).where(runs.c.connector == connector)
     if state is not None:
         query = query.where(runs.c.state == state)
+    if mode is not None:
+        query = query.where(runs.c.mode == mode)
     row = (await tx.execute(query.order_by(runs.c.started_at.desc()).limit(1))).first()
     return None if row is None else _record(row)
 

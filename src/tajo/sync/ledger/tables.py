@@ -194,7 +194,8 @@ stocks = _table(
     Column("read_at", Double, nullable=False),
 )
 
-#: Carts, which can only be looked at by a UUID that somebody told us. `state`: open, abandoned or gone.
+#: Carts, which can only be looked at by a UUID that somebody told us. `sealed`: as it was last seen.
+#: `state`: open, abandoned, vanished (nobody knows yet why), bought or gone.
 carts = _table(
     "carts",
     _id(),
@@ -204,7 +205,18 @@ carts = _table(
     Column("amount", BigInteger, nullable=False),
     Column("updated_at", Double),
     Column("read_at", Double, nullable=False),
+    Column("sealed", Octets),
     index=("person",),
+)
+
+#: People whose account or newsletter record was deleted in the store, and who have no other.
+departed = Table(
+    "departed",
+    metadata,
+    Column("connector", String(64), primary_key=True),
+    Column("person", Octets, primary_key=True),
+    Column("at", Double, nullable=False),
+    **_CLUSTERED,
 )
 
 #: Per scope of webhooks: how many came, the newest moment at which one happened, and when it came.

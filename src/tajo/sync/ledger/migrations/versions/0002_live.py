@@ -47,6 +47,7 @@ def upgrade() -> None:
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.Double(), nullable=True),
         sa.Column("read_at", sa.Double(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("connector", "id"),
         sqlite_with_rowid=False,
     )
@@ -63,6 +64,14 @@ def upgrade() -> None:
     )
     op.create_table(
         "forgotten",
+        sa.Column("connector", sa.String(length=64), nullable=False),
+        sa.Column("person", sa.LargeBinary(), nullable=False),
+        sa.Column("at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("connector", "person"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "departed",
         sa.Column("connector", sa.String(length=64), nullable=False),
         sa.Column("person", sa.LargeBinary(), nullable=False),
         sa.Column("at", sa.Double(), nullable=False),

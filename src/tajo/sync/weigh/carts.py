@@ -1,0 +1,101 @@
+"""Weigh carts, which live only as long as they are neither bought nor emptied."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any
+
+from tajo.sync import events
+from tajo.sync.ledger import carts as ledger
+from tajo.sync.ledger import erasure
+from tajo.sync.ledger.carts import ABANDONED, BOUGHT, GONE, OPEN, VANISHED, CartFacts
+from tajo.sync.ledger.store import Tx
+from tajo.sync.model import Batch, Cart, Event, EventKind, Key
+from tajo.sync.moments import moment, seconds
+from tajo.sync.weigh.desk import SCALE, Desk, Weighed, plausible
+
+#: A cart that vanished was bought or emptied; so many seconds are given to the order to show up.
+GRACE = 600.0
+
+_NEW = CartFacts("", b"", OPEN, 0, None, 0.0, None)
+
+
+async def carts(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
+    """What happens to a cart is told under its e-mail; until one is known it is only remembered."""
+    weighed = Weighed(seen=len(batch.changes))
+    before = await ledger.recall(tx, desk.connector, [change.key.id for change in batch.changes])
+    rows = []
+    for change in batch.changes:
+        known = before.get(change.key.id, _NEW)
+        weighed.settled.append(change.key)
+        if change.flaw:
+            weighed.parked.append((change.key, change.flaw))
+        elif known.read_at > batch.read_at or known.state in (BOUGHT, GONE):
+            weighed.unchanged += 1
+        elif isinstance(change.record, Cart):
+            rows.append(await _met(tx, desk, batch, weighed, change.record, known))
+        else:
+            rows.append(_missed(desk, batch, weighed, change.key, known))
+    await ledger.remember(tx, desk.connector, rows)
+    return weighed
+
+
+async def _met(
+    tx: Tx, desk: Desk, batch: Batch, weighed: Weighed, cart: Cart, known: CartFacts
+) -> dict[str, Any]:
+    """A cart that is there. Its next look is when it will count as left behind."""
+    person = desk.secret.person(cart.email) if plausible(cart.email) else b""
+    secret = bool(await erasure.forgotten(tx, desk.connector, {person})) if person else False
+    updated = seconds(cart.updated or cart.created)
+    amount = int(cart.total * SCALE)
+    worth = bool(person) and not secret and cart.total >= desk.policy.abandoned_value
+    abandoned_at = updated + desk.policy.abandoned_after if worth and updated else inf
+    if person and not secret:
+        was = events.CartBefore(
+            state=known.state, named=bool(known.person), updated_at=known.updated_at, amount=known.amount
+        )
+        happened = events.of_cart(cart, was, amount=amount, abandoned_at=abandoned_at, now=batch.read_at)
+        weighed.events += desk.happened(event for event in happened if seconds(event.at) >= desk.live_since)
+    abandoned = batch.read_at >= abandoned_at
+    if not abandoned and abandoned_at < inf:
+        weighed.later[Key(batch.resource, cart.id)] = abandoned_at
+    weighed.unchanged += known.updated_at == updated
+    return {
+        "id": cart.id,
+        "uuid": cart.uuid,
+        "person": b"" if secret else person,
+        "state": ABANDONED if abandoned else OPEN,
+        "amount": amount,
+        "updated_at": updated,
+        "read_at": batch.read_at,
+        "sealed": desk.secret.seal(cart, _name(cart.id)) if person and not secret else None,
+    }
+
+
+def _missed(desk: Desk, batch: Batch, weighed: Weighed, key: Key, known: CartFacts) -> dict[str, Any]:
+    """A cart that is gone. If no order shows up that it became, it was deleted."""
+    weighed.skipped += 1
+    deleted = known.state == VANISHED and batch.read_at >= known.read_at + GRACE
+    if deleted and known.sealed:
+        cart = desk.secret.unseal(known.sealed, _name(key.id), Cart)
+        event = Event(
+            kind=EventKind.CART_DELETED, key=key, at=moment(batch.read_at), email=cart.email, record=cart
+        )
+        weighed.events += desk.happened([event])
+    elif not deleted and known.uuid:
+        since = known.read_at if known.state == VANISHED else batch.read_at
+        weighed.later[key] = since + GRACE
+    return {
+        "id": key.id,
+        "uuid": known.uuid,
+        "person": known.person,
+        "state": GONE if deleted else VANISHED,
+        "amount": known.amount,
+        "updated_at": known.updated_at,
+        "read_at": known.read_at if known.state == VANISHED and not deleted else batch.read_at,
+        "sealed": None if deleted else known.sealed,
+    }
+
+
+def _name(cart: int) -> bytes:
+    return b"cart:%d" % cart

@@ -1,0 +1,106 @@
+"""What happened in a simulated store, noted by looking at it after everything that anybody does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+
+class Sale(NamedTuple):
+    """An order as it was for a while: `refunded` in cents."""
+
+    at: float
+    status: int
+    refunded: int
+
+
+class Account(NamedTuple):
+    """A customer as they were for a while; `modified` is the store's own date of it."""
+
+    at: float
+    modified: str
+    email: str
+
+
+class Basket(NamedTuple):
+    """A cart as it was for a while; `email` that of its account if none was typed."""
+
+    at: float
+    email: str
+    total: float
+
+
+@dataclass
+class History:
+    """Everything by the store's ids, each state with the moment from which on it was true."""
+
+    world: Any
+    sales: dict[int, list[Sale]] = field(default_factory=dict)
+    stocks: dict[tuple[int, int], list[int | None]] = field(default_factory=dict)
+    customers: dict[int, list[Account]] = field(default_factory=dict)
+    deleted: dict[int, float] = field(default_factory=dict)
+    baskets: dict[str, list[Basket]] = field(default_factory=dict)
+    vanished: dict[str, float] = field(default_factory=dict)
+    carts_named: set[str] = field(default_factory=set)
+    emails: set[str] = field(default_factory=set)
+    wishes: dict[str, list[tuple[float, bool]]] = field(default_factory=dict)
+    unsubscribed: dict[str, list[float]] = field(default_factory=dict)
+
+    def look(self, now: float) -> None:
+        """Note what is not as it was."""
+        store = self.world.store
+        back: dict[int, int] = {}
+        for refund in store.refunds:
+            order = refund["order_id"]
+            back[order] = back.get(order, 0) + round(float(refund["total_amount"]) * 100)
+        for order in [*store.orders, *store.archived.values()]:
+            seen = self.sales.setdefault(order["id"], [])
+            state = Sale(now, order["status_id"], back.get(order["id"], 0))
+            if not seen or seen[-1][1:] != state[1:]:
+                seen.append(state)
+            self.emails.add(order["billing_address"]["email"].lower())
+        accounts = {}
+        for row in store.customers:
+            accounts[row["id"]] = row["email"].lower()
+            known = self.customers.setdefault(row["id"], [])
+            face = Account(now, row["date_modified"], row["email"].lower())
+            if not known or known[-1][1:] != face[1:]:
+                known.append(face)
+        self.emails |= set(accounts.values())
+        for gone in self.customers.keys() - accounts.keys():
+            self.deleted.setdefault(gone, now)
+        for row in store.subscribers:
+            email, granted = row["email"].lower(), "marketing_newsletter" in row["consents"]
+            wish = self.wishes.setdefault(email, [])
+            if not wish or wish[-1][1] != granted:
+                wish.append((now, granted))
+            self.emails.add(email)
+        for product in store.products:
+            for key, level in stocks(product).items():
+                levels = self.stocks.setdefault(key, [])
+                if not levels or levels[-1] != level:
+                    levels.append(level)
+        self._look_at_carts(now, accounts)
+
+    def owned(self, customer: int) -> set[str]:
+        """The addresses that an account ever had."""
+        return {face.email for face in self.customers[customer]}
+
+    def _look_at_carts(self, now: float, accounts: dict[int, str]) -> None:
+        for uuid, cart in self.world.carts.items():
+            row = cart.record
+            email = (row["email"] or accounts.get(row["customer_id"], "")).lower()
+            seen, state = self.baskets.setdefault(uuid, []), Basket(cart.touched, email, row["cart_amount"])
+            if not seen or seen[-1] != state:
+                seen.append(state)
+        for uuid in self.baskets.keys() - self.world.carts.keys():
+            self.vanished.setdefault(uuid, now)
+
+
+def stocks(product: dict[str, Any]) -> dict[tuple[int, int], int | None]:
+    """Levels by product and variant (0: the product itself, where it has no options)."""
+    tracking, variants = product["inventory_tracking"], product["variants"]
+    if len(variants) == 1 and not variants[0]["option_values"]:
+        tracked = tracking == "product"
+        return {(product["id"], 0): product["inventory_level"] if tracked else None}
+    return {(product["id"], v["id"]): v["inventory_level"] if tracking == "variant" else None for v in variants}

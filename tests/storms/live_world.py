@@ -1,0 +1,403 @@
+"""What a storm rages over: a store with its crowd, a Brevo account, Tajo between them, and the post.
+
+All of it lives in this process, on a clock that moves only when somebody looks at it or sleeps, and the
+same seed makes the same storm: SQLite works in the event loop instead of a thread of its own, and whatever
+is drawn, is drawn from the seed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from heapq import heappop, heappush
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import aiosqlite.core
+import httpx
+import pytest
+
+from tajo import config
+from tajo.app import Line, Tajo
+from tajo.bigcommerce import Api as StoreApi
+from tajo.bigcommerce import callbacks
+from tajo.brevo import Api as BrevoApi
+from tajo.brevo import callbacks as marketing
+from tajo.errors import Later
+from tajo.http import Clock, Patience
+from tajo.sandbox.bigcommerce import TOKEN, carts, generate
+from tajo.sandbox.brevo import ManualClock
+from tajo.sandbox.brevo.account import API_KEY
+from tajo.sandbox.shoppers import Shoppers
+from tajo.sync import unsubscribes
+from tajo.sync.ledger import runs
+from tajo.sync.ledger.inbox import Inbox
+from tajo.sync.ledger.secret import Secret
+from tajo.sync.ledger.store import Ledger, Tx, open_ledger
+from tajo.sync.model import Notice
+from tests.sandbox_shop import Shop
+from tests.staged import Together
+from tests.storms.history import History
+from tests.test_sandbox_brevo import Brevo
+
+NAME = "bigcommerce"
+SECRET = Secret(b"of a storm")
+CONFIG = """
+brevo: {api_key: of-the-sandbox}
+connectors:
+  bigcommerce:
+    store_hash: sandbox1
+    access_token: of-the-sandbox
+    sync: {inventory: true}
+    lists: {all_customers: Everybody, buyers: Buyers, subscribers: Newsletter}
+    webhooks:
+      - {scope: store/customer/created, destination: customer_created}
+      - {scope: store/customer/updated, destination: customer_updated}
+      - {scope: store/order/created, destination: order_placed}
+      - {scope: store/order/updated, destination: order_updated}
+      - {scope: store/order/statusUpdated, destination: order_status_changed}
+      - {scope: store/order/refund/created, destination: order_refunded}
+      - {scope: store/cart/created, destination: cart_created}
+      - {scope: store/cart/updated, destination: cart_updated}
+      - {scope: store/cart/abandoned, destination: cart_abandoned}
+      - {scope: store/cart/converted, destination: cart_recovered}
+      - {scope: store/cart/deleted, destination: cart_deleted}
+      - {scope: store/inventory/updated, destination: inventory_changed, contact: stock@shop.example}
+"""
+
+HOUR = 3600.0
+LOST, DOUBLED, DELAYED = 0.1, 0.1, 0.2
+LATEST = 48 * HOUR
+PAUSES = (1.0, 20.0, 300.0, 1800.0, 4000.0, 8 * HOUR)
+
+BAD_STORE = {
+    **{"throttled": 0.02, "overloaded": 0.01, "broken": 0.03, "truncated": 0.01},
+    **{"dropped": 0.01, "unanswered": 0.01, "slow": 0.0},
+}
+BAD_BREVO = {
+    **{"storm": 0.01, "server_error": 0.02, "late_error": 0.01, "dropped": 0.01},
+    **{"too_early": 0.01, "failed_import": 0.05},
+}
+
+
+class Killed(BaseException):
+    """What a kill -9 looks like from inside: nothing after it runs, nothing catches it."""
+
+
+class Fuse:
+    """Kills at the n-th dangerous moment (0: never). Whatever is tried after a kill dies, too."""
+
+    def __init__(self, length: int = 0) -> None:
+        self._left = length
+        self.burnt = False
+
+    def burn(self) -> None:
+        self._left -= 1
+        self.burnt |= self._left == 0
+        if self.burnt:
+            raise Killed
+
+
+class Ticking(Together):
+    """No two looks at it are the same moment."""
+
+    def now(self) -> float:
+        self.shop.now += 0.001
+        return self.shop.now
+
+
+class Brittle(Ledger):
+    """Dies before a commit, too. What was not committed is gone, as after a real kill."""
+
+    fuse = Fuse()
+
+    @asynccontextmanager
+    async def begin(self, **more: Any) -> AsyncIterator[Tx]:
+        async with super().begin(**more) as tx:
+            yield tx
+            self.fuse.burn()
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """The way to an application. The process may die before a call and after it, and meanwhile life goes on."""
+
+    def __init__(self, app: Any, fuse: Fuse, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        self._way = httpx.ASGITransport(app)
+        self._fuse = fuse
+        self._meanwhile = meanwhile
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._fuse.burn()
+        await self._meanwhile()
+        answer = await self._way.handle_async_request(request)
+        self._fuse.burn()
+        return answer
+
+
+class Wired(Tajo):
+    """Tajo whose calls go over wires. `calls`: how many Brevo got."""
+
+    def __init__(self, settings: config.Settings, ledger: Ledger, street: Street, fuse: Fuse) -> None:
+        super().__init__(settings, ledger, street.clock)
+        self._street, self._fuse = street, fuse
+
+    @asynccontextmanager
+    async def accounts(
+        self,
+        name: str,
+        *,
+        clock: Clock | None = None,
+        patience: Patience | None = None,
+        left_to_others: float = 0.0,
+    ) -> AsyncIterator[tuple[StoreApi, BrevoApi]]:
+        street = self._street
+        store = StoreApi(
+            street.shop.store.hash,
+            TOKEN,
+            api_url="http://sandbox",
+            clock=street.clock,
+            transport=Wire(street.shop.app, self._fuse, street.meanwhile),
+        )
+        brevo = BrevoApi(
+            API_KEY,
+            api_url="http://brevo.test/v3",
+            clock=street.clock,
+            transport=Wire(street.brevo.app, self._fuse, street.meanwhile),
+        )
+        try:
+            yield store, brevo
+        finally:
+            await store.close()
+            await brevo.close()
+
+
+class Street:
+    """The world of one storm. `history`: what happened in the store; `kills`: how often Tajo died."""
+
+    def __init__(self, seed: int, folder: Path) -> None:
+        self.dice = random.Random(seed)
+        self.folder = folder
+        self.shop = Shop(generate(customers=0, orders=0, products=4, seed=seed % 7), plan="unlimited")
+        time = ManualClock(self.shop.now)
+        self.brevo = Brevo(clock=time, outgoing=httpx.MockTransport(self._hear_brevo))
+        self.clock = Ticking(self.shop, time)
+        self.shoppers = Shoppers(
+            *("http://sandbox", self.shop.store.hash, TOKEN, "http://brevo.test/v3", API_KEY, seed),
+            store=self.shop.http,
+            brevo=self.brevo.client,
+        )
+        self.history = History(self.shop.world)
+        self.kills = 0
+        self.restless = 0.0
+        self._post: list[tuple[float, int, str, bytes]] = []
+        self._sent = self._raised = 0
+        self._busy = False
+        self._inbox = Inbox(None, None, lambda _: None, self.clock.now, 0.0)  # type: ignore[arg-type]
+        self._settings: config.Settings | None = None
+
+    async def begin(self) -> None:
+        file = self.folder / "tajo.yaml"
+        file.write_text(CONFIG)
+        self._settings = config.load(file, {})
+        events = ["unsubscribed", "spam", "hardBounce"]
+        hook = {"type": "marketing", "events": events, "url": "https://tajo.example/hooks"}
+        assert (await self.brevo("POST", "/webhooks", hook)).status_code == 201
+
+    async def end(self) -> None:
+        await self.shop.__aexit__()
+        await self.brevo.client.aclose()
+        await self.brevo.app.state.account.agenda.close()
+
+    # --- what people do
+
+    async def happen(self) -> None:
+        """Time passes, and somebody does something."""
+        await self.clock.sleep(self.dice.choice(PAUSES))
+        await (self._meddle() if self.dice.random() < 0.15 else self.shoppers.step())
+        self.look()
+
+    async def meanwhile(self) -> None:
+        """Something may happen while Tajo waits for an answer."""
+        if self.restless and not self._busy and self.dice.random() < self.restless:
+            self._busy = True
+            self.clock.shop.now += self.dice.choice((0.5, 5.0))
+            await (self._meddle() if self.dice.random() < 0.3 else self.shoppers.step())
+            self._busy = False
+        self.look()
+
+    async def _meddle(self) -> None:
+        """One person as guest, reader and customer: what the crowd, in which everybody is new, never does."""
+        emails = sorted({person for person in self.history.emails if "@" in person})
+        accounts = {row["email"].lower(): row["id"] for row in self.shop.store.customers}
+        if not emails:
+            return
+        email = self.dice.choice(emails)
+        panel = f"/_sandbox/panel/stores/{self.shop.store.hash}/v3"
+        product = next(iter(self.shop.store.products), None)
+        match self.dice.randrange(4):
+            case 0 if email not in accounts:
+                made = [{"email": email.upper(), "first_name": "Re", "last_name": "Turning"}]
+                await self._ask("POST", f"{panel}/customers", made)
+            case 1 if email not in accounts and accounts:
+                changed = [{"id": self.dice.choice(sorted(accounts.values())), "email": email}]
+                await self._ask("PUT", f"{panel}/customers", changed)
+            case 2 if product:
+                item = {"product_id": product["id"], "quantity": 1}
+                cart = await self._ask("POST", "/_sandbox/carts", {"line_items": [item], "email": email})
+                if cart and self.dice.random() < 0.7:
+                    paid = {"status_id": self.dice.choice((0, 7, 11)), "is_email_opt_in": False}
+                    await self._ask("POST", f"/_sandbox/carts/{cart['id']}/checkout", paid)
+            case _:
+                wish = ["marketing_newsletter"] if self.dice.random() < 0.6 else []
+                await self._ask(
+                    "POST",
+                    f"{panel}/customers/subscribers",
+                    {"email": email, "channel_id": 1, "consents": wish},
+                )
+
+    async def _ask(self, method: str, path: str, body: Any) -> Any:
+        answer = await self.shop.http.request(method, f"http://sandbox{path}", json=body)
+        return answer.json() if answer.is_success and answer.content else None
+
+    # --- the post
+
+    def look(self) -> None:
+        """Note what happened, and send what the store tells of it."""
+        self.history.look(self.shop.now)
+        raised = self.shop.world.deliveries.events
+        for event in list(raised)[self._raised :]:
+            body = {**event, "producer": f"stores/{self.shop.store.hash}"}
+            del body["hooks"]
+            self._mail("store", json.dumps(body).encode())
+        self._raised = len(raised)
+
+    def _hear_brevo(self, request: httpx.Request) -> httpx.Response:
+        for who in marketing.read(request.content):
+            self.history.unsubscribed.setdefault(who.email, []).append(self.shop.now)
+        self._mail("brevo", request.content)
+        return httpx.Response(200)
+
+    def _mail(self, sender: str, body: bytes) -> None:
+        if self.dice.random() < LOST:
+            return
+        for _ in range(2 if self.dice.random() < DOUBLED else 1):
+            delay = self.dice.uniform(0, LATEST) if self.dice.random() < DELAYED else self.dice.uniform(0, 5)
+            self._sent += 1
+            heappush(self._post, (self.shop.now + delay, self._sent, sender, body))
+
+    async def deliver(self, ledger: Ledger) -> None:
+        """Take in what has arrived, by the inbox's own statements, but without its thread."""
+        notices: list[tuple[str, Notice]] = []
+        gone: list[str] = []
+        while self._post and self._post[0][0] <= self.shop.now:
+            _, _, sender, body = heappop(self._post)
+            if sender == "store":
+                notices.append((NAME, callbacks.read(body)))
+            else:
+                gone += [who.email for who in marketing.read(body)]
+        if notices:
+            async with ledger.begin() as tx:
+                await tx.run_sync(self._inbox._keep, notices)
+            self.history.carts_named |= {uuid for _, notice in notices for uuid in notice.carts}
+        if gone:
+            await unsubscribes.note(ledger, [NAME], gone)
+
+    # --- Tajo
+
+    @asynccontextmanager
+    async def process(self, fuse: Fuse) -> AsyncIterator[tuple[Line, Ledger]]:
+        """Tajo at work, until it is done, gives up for now, or is killed."""
+        assert self._settings is not None
+        kept = await open_ledger(f"sqlite:///{self.folder}/tajo.db", SECRET)
+        ledger = Brittle(kept._engine, kept.secret)
+        ledger.fuse = fuse
+        try:
+            async with Wired(self._settings, ledger, self, fuse).attend(NAME, lambda _: None) as line:
+                yield line, ledger
+        except BaseException as error:
+            if not _only(error, (Killed, Later, asyncio.CancelledError)):
+                raise
+        finally:
+            self.kills += fuse.burnt
+            await ledger.close()
+            self.look()
+
+    async def follow(self, line: Line, ledger: Ledger) -> None:
+        await line.connector.send_due()
+        await line.connector.follow()
+        await unsubscribes.write_back(ledger, NAME, line.source, lambda _: None, self.clock.now())
+
+    async def live_since(self) -> float:
+        ledger = await open_ledger(f"sqlite:///{self.folder}/tajo.db", SECRET)
+        try:
+            async with ledger.begin() as tx:
+                return (await runs.connection(tx, NAME, self.clock.now())).live_since
+        finally:
+            await ledger.close()
+
+    async def weather(self, *, bad: bool) -> None:
+        """What both APIs have to offer from now on."""
+        await self.shop.control("POST", "faults", {**BAD_STORE, "on": bad})
+        await self.brevo.control("POST", "faults", BAD_BREVO if bad else {})
+
+    async def found(self, what: str) -> list[dict[str, Any]]:
+        """What Brevo holds of it."""
+        answer = await self.brevo.control("GET", what)
+        return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def _only(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(_only(inner, kinds) for inner in error.exceptions)
+    return isinstance(error, kinds)
+
+
+# --- repeatable
+
+
+class _Nobody:
+    """Stands where aiosqlite wants a thread."""
+
+    daemon = True
+
+    def __init__(self, **_: Any) -> None: ...
+
+    def start(self) -> None: ...
+
+    def join(self, _timeout: float) -> None: ...
+
+
+class _AtOnce:
+    """Stands where aiosqlite hands its thread something to do: it is done at once, and heard of a turn later."""
+
+    def put_nowait(self, job: tuple[asyncio.Future[Any] | None, Callable[[], Any]]) -> None:
+        future, work = job
+        try:
+            result, error = work(), None
+        except Exception as raised:
+            result, error = None, raised
+        if future is None:
+            return
+        if error is None:
+            future.get_loop().call_soon(aiosqlite.core.set_result, future, result)
+        else:
+            future.get_loop().call_soon(aiosqlite.core.set_exception, future, error)
+
+
+@contextmanager
+def repeatable(seed: int) -> Iterator[None]:
+    """Nothing in here depends on anything but the seed."""
+    dice, before = random.Random(seed), random.getstate()
+    random.seed(seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aiosqlite.core, "Thread", _Nobody)
+        patch.setattr(aiosqlite.core, "SimpleQueue", _AtOnce)
+        patch.setattr(carts, "uuid4", lambda: UUID(int=dice.getrandbits(128), version=4))
+        try:
+            yield
+        finally:
+            random.setstate(before)

@@ -1,0 +1,100 @@
+"""Storms over a connector that is live: the store changes, webhooks are lost, doubled and late, both APIs
+fail, Tajo dies anywhere; and after a calm and one look at everything all is as it must be."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tajo.app import Line
+from tajo.sync.ledger.store import Ledger
+from tests.storms import oracle
+from tests.storms.live_world import HOUR, LATEST, Fuse, Street, repeatable
+
+
+async def storm(seed: int) -> list[str]:
+    """What is wrong after it."""
+    with tempfile.TemporaryDirectory() as folder:
+        street = Street(seed, Path(folder))
+        await street.begin()
+        try:
+            await _rage(street)
+            await _calm(street)
+            return await _complaints(street)
+        finally:
+            await street.end()
+
+
+async def _rage(street: Street) -> None:
+    dice = street.dice
+    for _ in range(dice.randrange(12)):
+        await street.happen()
+    bad, deadly = dice.random() < 0.7, dice.random() < 0.7
+    await street.weather(bad=bad)
+    street.restless = dice.choice((0.0, 0.02, 0.1))
+    for _ in range(dice.randint(1, 5)):
+        fuse = Fuse(dice.randint(1, dice.choice((30, 150, 400))) if deadly and dice.random() < 0.7 else 0)
+        async with street.process(fuse) as (line, ledger):
+            for _ in range(dice.randint(1, 4)):
+                for _ in range(dice.randrange(7)):
+                    await street.happen()
+                await street.deliver(ledger)
+                await _work(street, line, ledger)
+    street.restless = 0.0
+    await street.weather(bad=False)
+
+
+async def _work(street: Street, line: Line, ledger: Ledger) -> None:
+    what = street.dice.random()
+    if what < 0.75:
+        await street.follow(line, ledger)
+    else:
+        await line.connector.sync(full=what > 0.95)
+
+
+async def _calm(street: Street) -> None:
+    """Two days without a change; then whatever of the post is still to come, and one reconciliation."""
+    await street.clock.sleep(LATEST + HOUR)
+    async with street.process(Fuse()) as (line, ledger):
+        connector = line.connector
+        if street.dice.random() < 0.7:
+            await street.deliver(ledger)
+            await street.follow(line, ledger)
+        await connector.sync(full=True)
+        await street.follow(line, ledger)
+        while (due := await connector.next_due()) is not None and due < street.clock.now() + HOUR:
+            await street.clock.sleep(max(0.0, due - street.clock.now()))
+            await street.follow(line, ledger)
+        await connector.replay([])
+
+
+async def _complaints(street: Street) -> list[str]:
+    history, live = street.history, await street.live_since()
+    brevo = street.brevo.app.state.account
+    lost = street.kills or any(entry["status"] == 0 for entry in ())
+    return [
+        *oracle.contacts(history, await street.found("contacts")),
+        *oracle.orders(history, await street.found("orders")),
+        *oracle.products(history, await street.found("products")),
+        *oracle.categories(history, await street.found("categories")),
+        *oracle.events(
+            history, await street.found("events"), live=live, now=street.shop.now, twice=True
+        ),
+    ]
+
+
+@settings(
+    max_examples=int(os.environ.get("TAJO_STORMS", "100")),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(seed=st.integers(0, 10**9))
+def test_after_a_storm_and_a_calm_brevo_holds_the_store_and_was_told_what_happened(seed: int) -> None:
+    with repeatable(seed):
+        assert asyncio.run(storm(seed)) == []

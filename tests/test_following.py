@@ -1,0 +1,349 @@
+"""Following a store live: what is due is looked at, what happened is told once, what is gone leaves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tajo.errors import Mend
+from tajo.sync import unsubscribes
+from tajo.sync.account import Account
+from tajo.sync.connector import Connector
+from tajo.sync.ledger import carts, counts, queue
+from tajo.sync.ledger.secret import Secret
+from tajo.sync.ledger.store import Ledger, open_ledger
+from tajo.sync.model import (
+    Cart,
+    CartLine,
+    Category,
+    Farewell,
+    Key,
+    Outcome,
+    Product,
+    Resource,
+    Verdict,
+    cart_key,
+)
+from tajo.sync.weigh import Policy
+from tests.memory import DAY_ONE, MemoryPlatform, MemoryStore, Ticking, customer, order, refund, subscriber
+
+R = Resource
+UUID = "b20deef4-4a2c-4b5a-9d1e-3a9f8f2c1d00"
+CART = cart_key(UUID)
+
+
+@dataclass
+class Shop:
+    """A store that was synced once, and somebody who names things in it."""
+
+    store: MemoryStore
+    platform: MemoryPlatform
+    ledger: Ledger
+    clock: Ticking
+    farewell: Farewell = Farewell.SOFT
+    said: list[str] = field(default_factory=list)
+
+    def connector(self) -> Connector:
+        policy = Policy(
+            resources=frozenset(Resource) - {R.VARIANTS, R.EVENTS},
+            counted=frozenset({2, 10, 11, 14}),
+            placed=frozenset({2, 10, 11}),
+            rules="r",
+            overlap=0.0,
+            stock=True,
+            farewell=self.farewell,
+        )
+        return Connector(
+            "shop", self.store, self.platform, self.ledger, policy, self.clock, journal=self.said.append
+        )
+
+    async def sync(self, *, full: bool = False, **how: Any) -> Account:
+        connector = self.connector()
+        async with connector.attended():
+            return await connector.sync(full=full, **how)
+
+    async def follow(self, *keys: Key, uuid: str = "") -> list[str]:
+        """Somebody names these; the events that were told."""
+        async with self.ledger.begin() as tx:
+            if uuid:
+                await carts.named(tx, "shop", {cart_key(uuid).id: uuid})
+            await queue.enqueue(tx, "shop", keys, now=self.clock())
+        self.platform.events.clear()
+        connector = self.connector()
+        async with connector.attended():
+            await connector.follow()
+            await connector._shipping.finish()
+        return [str(event["event"]) for event in self.platform.events]
+
+
+@pytest.fixture
+async def shop(database_url: str) -> AsyncIterator[Shop]:
+    clock = Ticking()
+    ledger = await open_ledger(database_url, Secret(b"s" * 32))
+    yield Shop(MemoryStore(now=clock), MemoryPlatform(), ledger, clock)
+    await ledger.close()
+
+
+class TestEvents:
+    async def test_an_order_is_told_with_its_event_and_its_buyer(self, shop: Shop) -> None:
+        await shop.sync()
+        now = shop.clock.moment
+        shop.store.put(R.ORDERS, order(1, "g@x.test", "9", status_id=11, created=now, modified=now))
+        assert await shop.follow(Key(R.ORDERS, 1)) == ["order_placed"]
+        assert shop.platform.contacts["g@x.test"]["orders"] == 1
+        assert await shop.follow(Key(R.ORDERS, 1)) == []
+
+    async def test_a_refund_that_nobody_announced_is_found_with_its_order(self, shop: Shop) -> None:
+        await shop.sync()
+        now = shop.clock.moment
+        shop.store.put(R.ORDERS, order(1, "g@x.test", "9", status_id=11, created=now, modified=now))
+        await shop.sync()
+        shop.store.put(
+            R.ORDERS, order(1, "g@x.test", "9", status_id=14, created=now, modified=shop.clock.moment)
+        )
+        shop.store.put(R.REFUNDS, refund(1, 1, "4"))
+        told = await shop.follow(Key(R.ORDERS, 1))
+        assert sorted(told) == ["order_refunded", "order_status_changed", "order_updated"]
+        assert shop.platform.contacts["g@x.test"]["spent"] == "5.00"
+
+    async def test_a_sweep_that_finds_it_first_tells_it_and_the_webhook_after_it_nothing(
+        self, shop: Shop
+    ) -> None:
+        await shop.sync()
+        now = shop.clock.moment
+        shop.store.put(R.CUSTOMERS, customer(1, "a@x.test", created=now, modified=now))
+        await shop.sync()
+        assert [event["event"] for event in shop.platform.events] == ["customer_created"]
+        assert await shop.follow(Key(R.CUSTOMERS, 1)) == []
+
+    async def test_stock_that_comes_back_is_an_event_and_a_write(self, shop: Shop) -> None:
+        shop.store.put(R.PRODUCTS, Product(id=7, name="P", price=Decimal(1), stock=0))
+        await shop.sync()
+        shop.store.put(R.PRODUCTS, Product(id=7, name="P", price=Decimal(1), stock=4))
+        assert await shop.follow(Key(R.PRODUCTS, 7)) == ["inventory_changed", "back_in_stock"]
+
+    async def test_an_event_that_is_refused_is_kept_and_can_be_replayed(self, shop: Shop) -> None:
+        await shop.sync()
+        now = shop.clock.moment
+        original = shop.platform.tell_events
+
+        async def refuse(writes: Any) -> list[Outcome]:
+            return [Outcome(write=write, verdict=Verdict.REFUSED, reason="no") for write in writes]
+
+        shop.platform.tell_events = refuse  # type: ignore[method-assign]
+        shop.store.put(R.CUSTOMERS, customer(1, "a@x.test", created=now, modified=now))
+        assert await shop.follow(Key(R.CUSTOMERS, 1)) == []
+        async with shop.ledger.begin() as tx:
+            [parked] = await queue.all_parked(tx, "shop")
+        assert parked.key.resource == R.EVENTS
+        shop.platform.tell_events = original  # type: ignore[method-assign]
+        connector = shop.connector()
+        async with connector.attended():
+            await connector.replay([parked.key])
+        assert [event["event"] for event in shop.platform.events] == ["customer_created"]
+        async with shop.ledger.begin() as tx:
+            assert await queue.all_parked(tx, "shop") == []
+
+
+class TestCarts:
+    def cart(self, shop: Shop, email: str = "a@x.test", **more: Any) -> Cart:
+        line = CartLine(product_id=1, name="P", price=Decimal(5), total=Decimal(5))
+        values = {"total": Decimal(5), "created": shop.clock.moment, "updated": shop.clock.moment}
+        found = Cart(id=CART.id, uuid=UUID, email=email, lines=(line,), **{**values, **more})
+        shop.store.put(R.CARTS, found)
+        return found
+
+    async def test_a_cart_is_told_of_once_somebody_is_known_whose_it_is(self, shop: Shop) -> None:
+        await shop.sync()
+        self.cart(shop, "")
+        assert await shop.follow(CART, uuid=UUID) == []
+        self.cart(shop)
+        assert await shop.follow(CART) == ["cart_created"]
+        assert await shop.follow(CART) == []
+        self.cart(shop, total=Decimal(9))
+        assert await shop.follow(CART) == ["cart_updated"]
+
+    async def test_a_cart_left_alone_is_abandoned_and_bought_later_it_is_recovered(self, shop: Shop) -> None:
+        await shop.sync()
+        self.cart(shop)
+        await shop.follow(CART, uuid=UUID)
+        assert await shop.follow() == []
+        shop.clock.seconds += 3600
+        assert await shop.follow() == ["cart_abandoned"]  # by itself, on time
+        now = shop.clock.moment
+        del shop.store.records[R.CARTS][CART.id]
+        sale = order(1, "a@x.test", "5", status_id=11, created=now, modified=now, cart_id=UUID)
+        shop.store.put(R.ORDERS, sale)
+        assert await shop.follow(CART, Key(R.ORDERS, 1)) == ["order_placed", "cart_recovered"]
+        shop.clock.seconds += 3600
+        assert await shop.follow() == []
+
+    async def test_a_cart_that_vanishes_without_an_order_was_deleted(self, shop: Shop) -> None:
+        await shop.sync()
+        self.cart(shop)
+        await shop.follow(CART, uuid=UUID)
+        del shop.store.records[R.CARTS][CART.id]
+        assert await shop.follow(CART) == []  # the order may still show up
+        shop.clock.seconds += 601
+        assert await shop.follow() == ["cart_deleted"]
+        assert await shop.follow(CART) == []
+
+    async def test_a_cart_that_was_bought_is_not_deleted(self, shop: Shop) -> None:
+        await shop.sync()
+        self.cart(shop)
+        await shop.follow(CART, uuid=UUID)
+        del shop.store.records[R.CARTS][CART.id]
+        assert await shop.follow(CART) == []
+        now = shop.clock.moment
+        sale = order(1, "a@x.test", "5", status_id=11, created=now, modified=now, cart_id=UUID)
+        shop.store.put(R.ORDERS, sale)
+        assert await shop.follow(Key(R.ORDERS, 1)) == ["order_placed"]
+        shop.clock.seconds += 3600
+        assert await shop.follow() == []
+
+
+class TestDeletion:
+    async def test_a_deleted_customer_leaves_the_lists(self, shop: Shop) -> None:
+        shop.store.put(R.CUSTOMERS, customer(1, "a@x.test"), customer(2, "b@x.test"))
+        await shop.sync()
+        del shop.store.records[R.CUSTOMERS][1]
+        await shop.follow(Key(R.CUSTOMERS, 1))
+        assert shop.platform.contacts["a@x.test"]["left"] is True
+        assert "left" not in shop.platform.contacts["b@x.test"]
+
+    async def test_or_leaves_brevo_itself(self, shop: Shop) -> None:
+        shop.farewell = Farewell.HARD
+        shop.store.put(R.CUSTOMERS, customer(1, "a@x.test"), customer(2, "b@x.test"))
+        await shop.sync()
+        del shop.store.records[R.CUSTOMERS][1]
+        await shop.follow(Key(R.CUSTOMERS, 1))
+        assert list(shop.platform.contacts) == ["b@x.test"]
+        await shop.sync(full=True)
+        assert list(shop.platform.contacts) == ["b@x.test"]
+
+    async def test_their_old_orders_do_not_bring_them_back_but_a_new_one_does(self, shop: Shop) -> None:
+        shop.farewell = Farewell.HARD
+        shop.store.put(R.CUSTOMERS, customer(1, "a@x.test"))
+        shop.store.put(R.ORDERS, order(1, "a@x.test", customer_id=1))
+        await shop.sync()
+        del shop.store.records[R.CUSTOMERS][1]
+        await shop.follow(Key(R.CUSTOMERS, 1))
+        await shop.sync(full=True)
+        assert shop.platform.contacts == {}
+        now = shop.clock.moment
+        shop.store.put(R.ORDERS, order(2, "a@x.test", status_id=11, created=now, modified=now))
+        await shop.follow(Key(R.ORDERS, 2))
+        assert shop.platform.contacts["a@x.test"]["orders"] == 2
+
+    async def test_who_has_another_account_stays(self, shop: Shop) -> None:
+        later = DAY_ONE + timedelta(days=1)
+        shop.store.put(R.CUSTOMERS, customer(1, "a@x.test", modified=later), customer(2, "a@x.test"))
+        await shop.sync()
+        del shop.store.records[R.CUSTOMERS][1]
+        await shop.follow(Key(R.CUSTOMERS, 1))
+        contact = shop.platform.contacts["a@x.test"]
+        assert "left" not in contact
+        assert contact["name"] == "C2"
+
+    async def test_a_newsletter_record_that_is_deleted_was_the_consent(self, shop: Shop) -> None:
+        shop.store.put(R.CUSTOMERS, customer(1, "a@x.test"))
+        shop.store.put(
+            R.SUBSCRIBERS, subscriber(1, "a@x.test", granted=True), subscriber(2, "r@x.test", granted=True)
+        )
+        await shop.sync()
+        assert shop.platform.contacts["a@x.test"]["consent"] == "granted"
+        shop.store.records[R.SUBSCRIBERS].clear()
+        await shop.follow(Key(R.SUBSCRIBERS, 1), Key(R.SUBSCRIBERS, 2))
+        assert shop.platform.contacts["a@x.test"]["blocked"] is True
+        assert (
+            shop.platform.contacts["r@x.test"] | {"left": True, "blocked": True}
+            == shop.platform.contacts["r@x.test"]
+        )
+
+    async def test_products_and_categories_are_marked_as_gone(self, shop: Shop) -> None:
+        shop.store.put(R.PRODUCTS, Product(id=7, name="P", price=Decimal(1)))
+        shop.store.put(R.CATEGORIES, Category(id=3, name="C"))
+        await shop.sync()
+        shop.store.records[R.PRODUCTS].clear()
+        shop.store.records[R.CATEGORIES].clear()
+        await shop.follow(Key(R.PRODUCTS, 7), Key(R.CATEGORIES, 3), Key(R.PRODUCTS, 99))
+        assert shop.platform.others["products/7"] == {"gone": True}
+        assert shop.platform.others["categories/3"] == {"gone": True}
+        assert "products/99" not in shop.platform.others
+
+    async def test_what_a_full_sweep_does_not_meet_is_looked_at(self, shop: Shop) -> None:
+        shop.store.put(R.CUSTOMERS, *(customer(n, f"c{n}@x.test") for n in range(1, 30)))
+        shop.store.put(R.PRODUCTS, *(Product(id=n, name="P", price=Decimal(1)) for n in range(1, 30)))
+        await shop.sync()
+        del shop.store.records[R.CUSTOMERS][7], shop.store.records[R.PRODUCTS][9]
+        await shop.sync()
+        assert "left" not in shop.platform.contacts["c7@x.test"]  # no date tells of it
+        account = await shop.sync(full=True)
+        assert shop.platform.contacts["c7@x.test"]["left"] is True
+        assert shop.platform.others["products/9"] == {"gone": True}
+        assert account.clean
+
+    async def test_a_list_that_lost_much_deletes_nothing_until_somebody_says_so(self, shop: Shop) -> None:
+        shop.store.put(R.CUSTOMERS, *(customer(n, f"c{n}@x.test") for n in range(1, 30)))
+        await shop.sync()
+        shop.store.records[R.CUSTOMERS].clear()
+        account = await shop.sync(full=True)
+        assert "29 of 29 are missing" in account.troubles[0]
+        assert not any("left" in contact for contact in shop.platform.contacts.values())
+        assert (await shop.sync(full=True, believe_losses=True)).clean
+        assert all(contact["left"] for contact in shop.platform.contacts.values())
+
+
+class TestUnsubscribes:
+    async def back(self, shop: Shop) -> None:
+        await unsubscribes.write_back(shop.ledger, "shop", shop.store, shop.said.append, shop.clock())
+
+    async def test_the_store_takes_the_consent_and_nobody_is_freed_again(self, shop: Shop) -> None:
+        shop.store.put(R.CUSTOMERS, customer(1, "a@x.test"))
+        shop.store.put(R.SUBSCRIBERS, subscriber(1, "a@x.test", granted=True))
+        await shop.sync()
+        shop.platform.contacts["a@x.test"]["blocked"] = True  # a click in a mail
+        await unsubscribes.note(shop.ledger, ["shop"], ["A@x.test"])
+        await self.back(shop)
+        assert shop.store.records[R.SUBSCRIBERS][1].consents == frozenset()  # type: ignore[union-attr]
+        await shop.follow(Key(R.SUBSCRIBERS, 1))
+        await shop.sync(full=True)
+        assert shop.platform.contacts["a@x.test"]["blocked"] is True
+        assert "@" not in " ".join(shop.said)
+
+    async def test_our_own_block_comes_back_as_an_echo_and_changes_nothing(self, shop: Shop) -> None:
+        shop.store.put(R.CUSTOMERS, customer(1, "a@x.test"))
+        await shop.sync()
+        await unsubscribes.note(shop.ledger, ["shop"], ["a@x.test"])
+        await self.back(shop)
+        shop.store.put(R.SUBSCRIBERS, subscriber(1, "a@x.test", granted=True))
+        await shop.follow(Key(R.SUBSCRIBERS, 1))
+        assert shop.platform.contacts["a@x.test"]["blocked"] is False  # a later consent still frees them
+
+    async def test_a_token_that_may_not_write_is_told_once(self, shop: Shop) -> None:
+        async def forbidden(_: str) -> bool:
+            raise Mend("may not")
+
+        shop.store.unsubscribe = forbidden  # type: ignore[method-assign]
+        await unsubscribes.note(shop.ledger, ["shop"], ["z@x.test"])
+        await self.back(shop)
+        await self.back(shop)
+        async with shop.ledger.begin() as tx:
+            told = await counts.tallies(tx, "shop")
+        assert list(told.values()) == [1]
+
+
+async def test_a_wish_that_came_after_the_look_stands(shop: Shop) -> None:
+    async with shop.ledger.begin() as tx:
+        await queue.enqueue(tx, "shop", [CART], now=200.0)
+        await queue.enqueue(tx, "shop", [CART], now=100.0, at=9000.0)  # an older look puts it off
+        assert await queue.next_due(tx, "shop") == 200.0
+        await queue.looked_at(tx, "shop", [CART], 150.0)
+        assert await queue.count_due(tx, "shop") == 1
+        await queue.looked_at(tx, "shop", [CART], 200.0)
+        assert await queue.count_due(tx, "shop") == 0
