@@ -58,7 +58,12 @@ class Staged(Tajo):
 
     @asynccontextmanager
     async def accounts(
-        self, name: str, *, clock: Clock | None = None, patience: Patience | None = None
+        self,
+        name: str,
+        *,
+        clock: Clock | None = None,
+        patience: Patience | None = None,
+        left_to_others: float = 0.0,
     ) -> AsyncIterator[tuple[StoreApi, BrevoApi]]:
         clock = clock or self._clock
         store = StoreApi(
@@ -67,6 +72,7 @@ class Staged(Tajo):
             api_url="http://sandbox",
             clock=clock,
             transport=httpx.ASGITransport(self.shop.app),
+            left_to_others=left_to_others,
         )
         brevo = BrevoApi(
             self.brevo.app.state.account.api_key,

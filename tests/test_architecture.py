@@ -28,14 +28,20 @@ bigcommerce  errors http sync.model sync.ports
 brevo        errors http sync.model sync.ports sync.mapping
 
 app          errors http sync config bigcommerce brevo
+server       errors config sync.model sync.ledger bigcommerce.callbacks brevo.callbacks app
 
 plan         errors http sync config bigcommerce brevo app
 preview      errors http sync config bigcommerce brevo app
+forget       errors sync app
 export       errors http sync config bigcommerce brevo app
 doctor       errors http sync config bigcommerce brevo app
 
-demo         errors http sync config app cli.tell cli.progress
-cli          errors http sync config app plan preview export doctor demo sandbox.cli
+webhooks     errors config bigcommerce brevo app
+worker       errors http sync config app webhooks
+live         http sync app webhooks worker server bigcommerce.callbacks brevo.callbacks
+
+demo         errors http sync config app live cli.tell cli.progress sandbox.shoppers
+cli          errors http sync config app plan preview forget export doctor webhooks live demo sandbox.cli bigcommerce.hooks
 """
 
 #: SQL is spoken here and nowhere else. Elsewhere a database URL may be taken apart, which is no SQL.
@@ -221,7 +227,7 @@ def test_both_vendors_are_seen_by_the_app_and_what_stands_on_it_alone() -> None:
         for module, targets in imports(parsed()).items()
         if {"bigcommerce", "brevo"} <= {target.partition(".")[0] for target in targets}
     }
-    assert both <= {"app", "plan", "preview", "export", "doctor", "demo", "cli"}
+    assert both <= {"app", "server", "webhooks", "live", "plan", "preview", "export", "doctor", "demo", "cli"}
 
 
 def test_sql_is_spoken_in_the_ledger_alone() -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 from tajo import config
 from tajo.bigcommerce import Api as StoreApi
 from tajo.bigcommerce import BigCommerceSource
+from tajo.bigcommerce.scopes import EVENTS, UNSCOPED
 from tajo.brevo import Api as BrevoApi
 from tajo.brevo import BrevoDestination, ConsentMode, Lists, Rules, StorefrontRules
 from tajo.errors import Usage
@@ -28,10 +29,13 @@ from tajo.sync.ledger.queue import Parked
 from tajo.sync.ledger.secret import Secret, find_secret
 from tajo.sync.ledger.store import Ledger, copy_ledger, open_ledger
 from tajo.sync.mapping import Rule
-from tajo.sync.model import Key, Resource, Write
+from tajo.sync.model import EventKind, Farewell, Key, Resource, Write
 from tajo.sync.moments import moment
 from tajo.sync.rehearsal import Rehearsal
 from tajo.sync.weigh import Policy
+
+#: What a sync can be confined to. Carts cannot be listed.
+LISTED_PARTS = tuple(part for part in PARTS if part != "carts")
 
 Watch = Callable[["Line"], None]
 
@@ -46,6 +50,7 @@ class Line(Struct, frozen=True):
     source: BigCommerceSource
     destination: BrevoDestination
     connector: Connector
+    apis: tuple[StoreApi, BrevoApi]
     rehearsed: Mapping[Resource, Sequence[Write]] = {}
 
     @property
@@ -79,14 +84,21 @@ class Tajo:
         *,
         full: bool = False,
         resources: frozenset[Resource] | None = None,
+        believe_losses: bool = False,
         watch: Watch | None = None,
     ) -> Account:
-        """Bring Brevo up to date with the store. Raises `Mend` when a human must act."""
+        """Bring Brevo up to date with the store. Raises `Mend` when a human must act.
+
+        `believe_losses`: what is missing in the store's lists is gone, however much it is.
+        """
         async with self._line(name, self._ledger) as line:
             if watch:
                 watch(line)
             await line.connector.open()
-            return await line.connector.sync(full=full, resources=resources)
+            async with line.connector.attended():
+                return await line.connector.sync(
+                    full=full, resources=resources, believe_losses=believe_losses
+                )
 
     async def rehearse(
         self,
@@ -105,7 +117,8 @@ class Tajo:
                     if watch:
                         watch(line)
                     await line.connector.open(create=False)
-                    account = await line.connector.sync(full=full, resources=resources)
+                    async with line.connector.attended():
+                        account = await line.connector.sync(full=full, resources=resources)
                     return account, await line.destination.differences(line.rehearsed)
             finally:
                 await scratch.close()
@@ -148,7 +161,8 @@ class Tajo:
             if watch:
                 watch(line)
             await line.connector.open()
-            return await line.connector.replay(parked if keys is None else keys)
+            async with line.connector.attended():
+                return await line.connector.replay(parked if keys is None else keys)
 
     def rules(self, name: str) -> Rules:
         """What the merchant of this connector wants to see in Brevo."""
@@ -164,8 +178,33 @@ class Tajo:
         return self._ledger
 
     @asynccontextmanager
+    async def attend(self, name: str, journal: Callable[[str], None]) -> AsyncIterator[Line]:
+        """A connector at work for good: nobody else may work on it. Raises `Mend`, and `Later`."""
+        left = self.settings.connectors[name].left_to_others / 100
+        async with self._line(name, self._ledger, journal=journal, left_to_others=left) as line:
+            await line.connector.open()
+            async with line.connector.attended():
+                yield line
+
+    async def ready(self) -> bool:
+        """The ledger answers."""
+        async with self._ledger.begin() as tx:
+            await queue.count_due(tx, "")
+        return True
+
+    @property
+    def folder(self) -> Path:
+        """Where files of our own lie: beside the SQLite file, or the current folder."""
+        return folder_of(self.settings)
+
+    @asynccontextmanager
     async def accounts(
-        self, name: str, *, clock: Clock | None = None, patience: Patience | None = None
+        self,
+        name: str,
+        *,
+        clock: Clock | None = None,
+        patience: Patience | None = None,
+        left_to_others: float = 0.0,
     ) -> AsyncIterator[tuple[StoreApi, BrevoApi]]:
         """Store and Brevo account of one connector, to be called directly; closed afterwards."""
         settings, brevo = self.settings.connectors[name], self.settings.brevo
@@ -174,8 +213,10 @@ class Tajo:
                 settings.store_hash,
                 settings.access_token.get_secret_value(),
                 api_url=settings.api_url,
+                client_id=settings.client_id or "",
                 clock=clock or self._clock,
                 patience=patience,
+                left_to_others=left_to_others,
             )
             stack.push_async_callback(store.close)
             account = BrevoApi(
@@ -189,16 +230,31 @@ class Tajo:
             yield store, account
 
     @asynccontextmanager
-    async def _line(self, name: str, ledger: Ledger, *, rehearse: bool = False) -> AsyncIterator[Line]:
+    async def _line(
+        self,
+        name: str,
+        ledger: Ledger,
+        *,
+        rehearse: bool = False,
+        journal: Callable[[str], None] = lambda _: None,
+        left_to_others: float = 0.0,
+    ) -> AsyncIterator[Line]:
         """Source, destination and connector of one store, with their connections open."""
-        async with self.accounts(name) as (store, brevo):
+        async with self.accounts(name, left_to_others=left_to_others) as (store, brevo):
             source = BigCommerceSource(store, clock=self._clock)
             destination = BrevoDestination(brevo, self.rules(name), clock=self._clock)
             rehearsal = Rehearsal(destination) if rehearse else None
             connector = Connector(
-                name, source, rehearsal or destination, ledger, self.policy(name), self._clock.now
+                name,
+                source,
+                rehearsal or destination,
+                ledger,
+                self.policy(name),
+                self._clock.now,
+                journal=journal,
             )
-            yield Line(name, source, destination, connector, rehearsal.samples if rehearsal else {})
+            samples = rehearsal.samples if rehearsal else {}
+            yield Line(name, source, destination, connector, (store, brevo), samples)
 
 
 @asynccontextmanager
@@ -215,9 +271,9 @@ async def open_tajo(
 
 def parts(words: list[str]) -> frozenset[Resource] | None:
     """The resources that the words of `--resource` stand for. Raises `Usage` for an unknown one."""
-    unknown = [word for word in words if word not in PARTS]
+    unknown = [word for word in words if word not in LISTED_PARTS]
     if unknown:
-        raise Usage(f"unknown resource `{unknown[0]}`", f"use one of these: {', '.join(PARTS)}.")
+        raise Usage(f"unknown resource `{unknown[0]}`", f"use one of these: {', '.join(LISTED_PARTS)}.")
     return frozenset().union(*(PARTS[word] for word in words)) if words else None
 
 
@@ -237,7 +293,23 @@ def _rules(name: str, settings: config.Connector) -> Rules:
         },
         consent=ConsentMode(settings.consent),
         id_prefix="" if name == "bigcommerce" else f"{name}-",
+        events=_events(name, settings),
+        event_contacts={EVENTS[line.scope]: line.contact for line in settings.webhooks if line.contact},
     )
+
+
+def _events(name: str, settings: config.Connector) -> dict[EventKind, str]:
+    """Which events are told, and under which name."""
+    if not settings.webhooks:
+        return {kind: str(kind) for kind in EventKind}
+    unknown = [line.scope for line in settings.webhooks if line.scope not in EVENTS]
+    if unknown:
+        raise Usage(
+            f"connectors.{name}.webhooks: `{unknown[0]}` stands for no event",
+            f"use some of these: {', '.join(EVENTS)}.",
+        )
+    own = {kind: str(kind) for kind in UNSCOPED}
+    return own | {EVENTS[line.scope]: line.destination for line in settings.webhooks}
 
 
 def _mapping(settings: config.Connector) -> tuple[Rule, ...]:
@@ -252,16 +324,24 @@ def _policy(settings: config.Connector, rules: Rules) -> Policy:
     return Policy(
         resources=frozenset().union(*resources),
         counted=counted,
+        placed=settings.order_statuses.placed,
+        stock=settings.sync.inventory,
+        abandoned_after=settings.cart.abandoned_after.total_seconds(),
+        abandoned_value=settings.cart.min_value,
+        farewell=Farewell(settings.delete_behavior),
         rules=f"{rules.fingerprint()}:{','.join(map(str, sorted(counted)))}"[:64],
     )
 
 
-def _secret(settings: config.Settings, env: Mapping[str, str]) -> Secret:
-    """The key file lies beside the SQLite file, or in the current folder."""
+def folder_of(settings: config.Settings) -> Path:
+    """Where files of our own lie: beside the SQLite file, or the current folder."""
     url = make_url(settings.database_url)
     in_file = url.drivername.startswith("sqlite") and url.database and url.database != ":memory:"
-    folder = Path(str(url.database)).parent if in_file else Path()
-    return find_secret(env.get("TAJO_SECRET_KEY"), folder / "tajo.key")
+    return Path(str(url.database)).parent if in_file else Path()
+
+
+def _secret(settings: config.Settings, env: Mapping[str, str]) -> Secret:
+    return find_secret(env.get("TAJO_SECRET_KEY"), folder_of(settings) / "tajo.key")
 
 
 def _iso(seconds: float) -> str:

@@ -15,7 +15,7 @@ from tajo.sync.model import Resource
 from tajo.sync.moments import moment
 
 #: What is never read by itself: it comes with something else.
-UNREAD = frozenset({Resource.GUESTS, Resource.VARIANTS})
+UNREAD = frozenset({Resource.GUESTS, Resource.VARIANTS, Resource.CARTS})
 
 CUT_LINES = "one more read for each order whose lines come cut short (more than 50)"
 OTHER_PEOPLE = "contacts of guests, subscribers and buyers come on top; only reading tells how many"

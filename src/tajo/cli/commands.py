@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -12,13 +13,15 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from tajo import config
+from tajo import config, webhooks
 from tajo.app import Tajo, open_tajo, parts
+from tajo.bigcommerce.hooks import Report
 from tajo.cli import tell
 from tajo.cli.progress import watching
 from tajo.doctor import examine
 from tajo.errors import Mend, Usage
 from tajo.export import export
+from tajo.forget import forget
 from tajo.plan import make_plan
 from tajo.preview import KINDS, preview
 from tajo.sandbox.cli import simulate
@@ -31,8 +34,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+hooks = typer.Typer(help="Our webhooks at the store and at Brevo.", no_args_is_help=True)
 failures = typer.Typer(help="Records that could not be delivered.", no_args_is_help=True)
 app.add_typer(failures, name="failures")
+app.add_typer(hooks, name="hooks")
 app.add_typer(simulate, name="simulate")
 
 Config = Annotated[
@@ -110,6 +115,10 @@ def sync(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change; write nothing.")
     ] = False,
+    believe_losses: Annotated[
+        bool,
+        typer.Option("--believe-losses", help="What is missing in the store's lists is gone, however much."),
+    ] = False,
     plan: Annotated[
         bool, typer.Option("--plan", help="Say how many calls and how long it would take.")
     ] = False,
@@ -131,7 +140,9 @@ def sync(
                 if dry_run:
                     account, differences = await tajo.rehearse(name, full=full, resources=wanted, watch=watch)
                 else:
-                    account = await tajo.sync(name, full=full, resources=wanted, watch=watch)
+                    account = await tajo.sync(
+                        name, full=full, resources=wanted, believe_losses=believe_losses, watch=watch
+                    )
                     differences = []
             clean = clean and account.clean
             if not json:
@@ -286,6 +297,117 @@ def _key(word: str) -> Key:
     if resource not in list(Resource) or not (id_.isascii() and id_.isdecimal()):
         raise Usage(f"`{word}` names no record", "write it as `tajo failures list` does, e.g. orders/17.")
     return Key(Resource(resource), int(id_))
+
+
+@app.command("serve")
+def serve_command(
+    host: Annotated[
+        str | None, typer.Option("--host", help="Where to listen (default: server.host).")
+    ] = None,
+    port: Annotated[int | None, typer.Option("--port", help="The port (default: server.port).")] = None,
+    config: Config = None,
+) -> int:
+    """Take webhooks and keep every store and Brevo in agreement, until stopped."""
+    from tajo.live import serve  # noqa: PLC0415 - no other command needs a server
+
+    async def verb(tajo: Tajo) -> int:
+        settings = tajo.settings.server
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        await serve(
+            tajo,
+            host=host or settings.host,
+            port=settings.port if port is None else port,
+            stop=stop,
+            say=tell.log,
+            listening=lambda url: tell.log(f"listening on {url}"),
+        )
+        tell.log("stopped; what has not been told goes on at the next start")
+        return 0
+
+    return _with_tajo(config, verb)
+
+
+@hooks.command("list")
+def hooks_list(connector: Name = None, json: Json = False, config: Config = None) -> int:
+    """List all webhooks of the store's API account, ours and others."""
+
+    async def verb(tajo: Tajo) -> int:
+        found = {}
+        for name in tajo.names(connector):
+            async with tajo.accounts(name) as (store, _):
+                found[name] = await webhooks.listed(tajo, name, store)
+        if json:
+            _print_json(
+                {"hooks": [{"connector": name, **row} for name, rows in found.items() for row in rows]}
+            )
+        else:
+            tell.hooks(found)
+        return 0
+
+    return _with_tajo(config, verb)
+
+
+@hooks.command("register")
+def hooks_register(connector: Name = None, json: Json = False, config: Config = None) -> int:
+    """See that store and Brevo call this server; whatever is missing or broken is made right."""
+    return _change_hooks(config, connector, webhooks.register, json=json)
+
+
+@hooks.command("repair")
+def hooks_repair(connector: Name = None, json: Json = False, config: Config = None) -> int:
+    """The same as register: it mends what is there and makes what is missing."""
+    return _change_hooks(config, connector, webhooks.register, json=json)
+
+
+@hooks.command("remove")
+def hooks_remove(connector: Name = None, json: Json = False, config: Config = None) -> int:
+    """Remove our webhooks; those of others stay."""
+    return _change_hooks(config, connector, webhooks.remove, json=json)
+
+
+def _change_hooks(
+    path: Path | None, connector: str | None, change: Callable[..., Awaitable[Report]], *, json: bool
+) -> int:
+    async def verb(tajo: Tajo) -> int:
+        async def one(name: str) -> dict[str, Any]:
+            async with tajo.accounts(name) as (store, brevo):
+                report = webhooks.summary(await change(tajo, name, store, brevo))
+            if not json:
+                tell.hooks_changed(name, report)
+            return report
+
+        answer = await _each(tajo.names(connector), one)
+        if json:
+            _print_json(answer)
+        return _exit_code(answer, clean=True)
+
+    return _with_tajo(path, verb)
+
+
+@app.command("forget")
+def forget_command(
+    email: Annotated[
+        str, typer.Argument(metavar="EMAIL", help="Who is to be forgotten; `-`: read it from standard input.")
+    ],
+    json: Json = False,
+    config: Config = None,
+) -> int:
+    """Delete a person from Brevo and from Tajo's memory for good, and write down that it was done."""
+    who = sys.stdin.readline() if email == "-" else email  # others can read a process's arguments
+
+    async def verb(tajo: Tajo) -> int:
+        record = await forget(tajo, who)
+        if json:
+            _print_json(msgspec.to_builtins(record))
+        else:
+            for sentence in record.sentences():
+                typer.echo(sentence)
+        return 0
+
+    return _with_tajo(config, verb)
 
 
 @app.command()

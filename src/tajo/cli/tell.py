@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -135,3 +138,33 @@ def diagnosis(name: str, report: Report) -> None:
     if report.storefronts:
         console.print("Proposed for tajo.yaml:")
         console.print(report.storefronts, markup=False, highlight=False, soft_wrap=True)
+
+
+def log(words: str) -> None:
+    """One line of a server that runs, with the time, on stderr."""
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    print(f"{now}  {words}", file=sys.stderr, flush=True)
+
+
+def hooks(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """All webhooks; of those of others only where they lead to."""
+    console = Console()
+    for name, rows in found.items():
+        table = Table(title=f"{name}: {len(rows)} webhooks", title_justify="left", box=None)
+        for heading in ("scope", "leads to", "state"):
+            table.add_column(heading)
+        for row in rows:
+            state = "on" if row["active"] else "switched off"
+            table.add_row(
+                row["scope"], escape(row["destination"]), state if row["ours"] else f"{state}, not ours"
+            )
+        console.print(table)
+
+
+def hooks_changed(name: str, report: Mapping[str, Any]) -> None:
+    """What was done to our webhooks."""
+    console = Console()
+    kinds = [f"{len(report[what])} {what}" for what in ("made", "mended", "removed", "kept") if report[what]]
+    console.print(f"{name}: webhooks {', '.join(kinds) or 'none'}")
+    for scope, why in report["refused"].items():
+        console.print(f"  no webhook for {escape(scope)}: {escape(why)}")

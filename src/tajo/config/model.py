@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
@@ -104,6 +104,11 @@ class Webhook(Block):
         description="BigCommerce's name of what happened.", examples=["store/order/created"]
     )
     destination: v.EventName = Field(description="The event's name in Brevo.", examples=["order_placed"])
+    contact: v.Text | None = Field(
+        default=None,
+        description="Whose event it is, where it is about no person (stock): an e-mail in Brevo.",
+        examples=["stock@shop.example"],
+    )
 
 
 DEFAULT_MAPPING = {
@@ -126,6 +131,7 @@ DEFAULT_MAPPING = {
 }
 
 CONSENTS: tuple[str, ...] = ("blocklist", "skip", "ignore")
+SIGNATURES: tuple[str, ...] = ("auto", "strict")
 MODES: tuple[str, ...] = ("realtime", "batch", "hybrid")
 DELETIONS: tuple[str, ...] = ("soft", "hard")
 PLANS: tuple[str, ...] = ("general", "advanced", "extended")
@@ -170,6 +176,22 @@ class Options(Block):
     )
     webhooks: Annotated[tuple[Webhook, ...], Field(title="list")] = Field(
         default=(), description="Names for events; without them, those of the example file."
+    )
+    signatures: Annotated[
+        Literal["auto", "strict"], PlainValidator(v.one_of(*SIGNATURES)), Field(title=" or ".join(SIGNATURES))
+    ] = Field(
+        default="auto",
+        description="Webhooks without a signature are believed by their secret header alone, or not at all.",
+    )
+    reconcile_every: v.Duration = Field(
+        default=timedelta(minutes=15), description="How often `tajo serve` looks for what no webhook told."
+    )
+    full_sync_at: v.TimeOfDay = Field(
+        default=time(3), description="When `tajo serve` looks at everything again, every day, UTC."
+    )
+    left_to_others: v.Percent = Field(
+        default=20,
+        description="Percent of the store's quota that `tajo serve` leaves to the store's other apps.",
     )
     sync_mode: Annotated[
         Literal["realtime", "batch", "hybrid"],

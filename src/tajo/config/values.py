@@ -8,7 +8,7 @@ an attribute or a path of the mapping.
 import difflib
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_address
 from typing import Annotated, Any
@@ -89,6 +89,16 @@ def duration(value: Any) -> timedelta:
         raise ValueError("must be a time span such as `90s`, `30m`, `1h` or `2d`")
     unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[found[2]]
     return timedelta(**{unit: int(found[1])})
+
+
+def time_of_day(value: Any) -> time:
+    """A time of day, `03:00`."""
+    found = (
+        re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", value.strip()) if isinstance(value, str) else None
+    )
+    if not found:
+        raise ValueError('must be a time of day in quotes, such as `"03:00"`')
+    return time(int(found[1]), int(found[2]))
 
 
 def list_name(value: Any) -> int | str:
@@ -205,6 +215,8 @@ Port = Annotated[int, PlainValidator(whole(1, 65535)), Field(title="whole number
 Channel = Annotated[int, PlainValidator(whole(1, MAX_ID)), Field(title="number")]
 Status = Annotated[int, PlainValidator(whole(0, 14))]
 Amount = Annotated[Decimal, PlainValidator(amount), Field(title="amount")]
+TimeOfDay = Annotated[time, PlainValidator(time_of_day), Field(title="time of day")]
+Percent = Annotated[int, PlainValidator(whole(0, 90)), Field(title="whole number")]
 Duration = Annotated[timedelta, PlainValidator(duration), Field(title="time span")]
 ListName = Annotated[int | str, PlainValidator(list_name), Field(title="list number or name")]
 Url = Annotated[str, PlainValidator(url), Field(title="URL")]

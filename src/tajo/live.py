@@ -1,0 +1,66 @@
+"""`tajo serve`: the server that takes webhooks, and a worker for each connector."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from tajo import webhooks
+from tajo.app import Tajo
+from tajo.bigcommerce.callbacks import from_parts
+from tajo.brevo import callbacks as marketing
+from tajo.http import Clock
+from tajo.server import BrevoDoor, Door, make_app
+from tajo.server import serve as listen
+from tajo.sync import unsubscribes
+from tajo.sync.ledger.inbox import open_inbox
+from tajo.worker import Worker
+
+
+async def serve(
+    tajo: Tajo,
+    *,
+    host: str,
+    port: int,
+    stop: asyncio.Event,
+    say: Callable[[str], None],
+    clock: Clock | None = None,
+    listening: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Take webhooks and follow every connector until `stop` is set. Raises `Mend` if it cannot listen."""
+    names = tajo.names()
+    workers = {name: Worker(tajo, name, clock or Clock(), say) for name in names}
+
+    def wake(name: str) -> None:
+        if name in workers:
+            workers[name].wake()
+
+    async def unsubscribed(people: Sequence[marketing.Unsubscribe]) -> None:
+        await unsubscribes.note(tajo.ledger, names, [person.email for person in people])
+        for worker in workers.values():
+            worker.wake()
+
+    async with open_inbox(tajo.ledger, wake) as inbox:
+        doors = {
+            name: Door(webhooks.trust(tajo, name), enabled=name in workers)
+            for name in tajo.settings.connectors
+        }
+        brevo = BrevoDoor(marketing.Trust(webhooks.brevo_token(tajo)), unsubscribed)
+        app = make_app(doors, brevo, inbox, tajo.ready)
+        tasks = [asyncio.create_task(worker.run()) for worker in workers.values()]
+        try:
+            await listen(app, host, port, stop=stop, listening=listening)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def handle_webhook(tajo: Tajo, name: str, topic: str, payload: dict[str, object]) -> None:
+    """Note a webhook that somebody received in an application of their own. Raises `Usage`.
+
+    `payload`: the whole body that BigCommerce sent, or just its `data`. A server that runs follows it.
+    """
+    tajo.names(name)
+    async with open_inbox(tajo.ledger, lambda _: None) as inbox:
+        await inbox.take(name, from_parts(topic, payload))

@@ -1,0 +1,60 @@
+"""All routes of the server."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from tajo.server.ingestion import BrevoDoor, Door, FromBigCommerce, FromBrevo
+from tajo.server.problems import problem
+from tajo.sync.ledger.inbox import Inbox
+
+STORE = "/webhooks/bigcommerce"
+PATIENCE = 5.0  # seconds in which the ledger must answer to be called ready
+
+
+def make_app(
+    doors: Mapping[str, Door],
+    brevo: BrevoDoor | None,
+    inbox: Inbox,
+    ready: Callable[[], Awaitable[bool]],
+    *,
+    now: Callable[[], float] = time.time,
+) -> Starlette:
+    """The ASGI application. `doors`: per connector; `brevo` None: Brevo calls nobody; `ready`: may work come?
+
+    Exceptions of deliveries are callbacks like others, but BigCommerce wants them elsewhere
+    (webhooks: events, `store/hook/deliveryException`).
+    """
+
+    async def readyz(_request: Request) -> Response:
+        try:
+            answered = await asyncio.wait_for(ready(), PATIENCE)
+        except Exception:  # whatever it was, work must not come now
+            answered = False
+        if not answered:
+            raise HTTPException(503, "the ledger does not answer")
+        return PlainTextResponse("ready\n")
+
+    stores = FromBigCommerce(doors, inbox, now)
+    paths = (STORE, f"{STORE}/{{connector}}", f"{STORE}/{{connector}}/exceptions")
+    routes = [
+        *(Route(path, stores, methods=["POST"]) for path in paths),
+        *([Route("/webhooks/brevo", FromBrevo(brevo), methods=["POST"])] if brevo else []),
+        Route("/healthz", _alive),
+        Route("/readyz", readyz),
+    ]
+    app = Starlette(routes=routes, exception_handlers={HTTPException: problem, Exception: problem})
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _alive(_request: Request) -> Response:
+    return PlainTextResponse("alive\n")

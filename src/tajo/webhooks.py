@@ -1,0 +1,96 @@
+"""`tajo hooks`: our webhooks at a store and at Brevo. `tajo serve` uses the same few lines by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from tajo import config
+from tajo.app import Tajo
+from tajo.bigcommerce import Api as StoreApi
+from tajo.bigcommerce.callbacks import Trust
+from tajo.bigcommerce.hooks import Health, Hooks, Report, wanted
+from tajo.brevo import Api as BrevoApi
+from tajo.brevo.hooks import BrevoHooks
+from tajo.errors import Usage
+
+STORE, BREVO = "/webhooks/bigcommerce", "/webhooks/brevo"
+
+
+def public_url(settings: config.Settings) -> str:
+    """Where the world reaches us. Raises `Usage` if nobody said."""
+    if not settings.server.public_url:
+        raise Usage(
+            "webhooks need an address at which BigCommerce reaches this server",
+            "set `server.public_url` in tajo.yaml, such as https://tajo.example.com.",
+        )
+    return settings.server.public_url
+
+
+def secret(tajo: Tajo, name: str) -> str:
+    """What BigCommerce sends back with each callback of this connector, to prove that it is ours."""
+    return tajo.ledger.secret.token(f"webhooks of {name}")
+
+
+def brevo_token(tajo: Tajo) -> str:
+    """What Brevo sends back with each callback."""
+    return tajo.ledger.secret.token("webhooks of Brevo")
+
+
+def trust(tajo: Tajo, name: str) -> Trust:
+    """What a callback of this store must show."""
+    settings = tajo.settings.connectors[name]
+    return Trust(
+        producer=f"stores/{settings.store_hash}",
+        secret=secret(tajo, name),
+        client_secret=settings.client_secret.get_secret_value() if settings.client_secret else None,
+        strict=settings.signatures == "strict",
+    )
+
+
+async def register(tajo: Tajo, name: str, store: StoreApi, brevo: BrevoApi) -> Report:
+    """See that store and Brevo call us; doing it again mends what is broken. Raises `Mend`."""
+    url = public_url(tajo.settings)
+    report = await _hooks(tajo, name, store).register(f"{url}{STORE}/{name}", secret(tajo, name))
+    await BrevoHooks(brevo).register(f"{url}{BREVO}", brevo_token(tajo))
+    return report
+
+
+async def remove(tajo: Tajo, name: str, store: StoreApi, brevo: BrevoApi) -> Report:
+    """Nobody shall call us for this connector any more, and Brevo not at all."""
+    report = await _hooks(tajo, name, store).remove(secret(tajo, name))
+    await BrevoHooks(brevo).remove(f"{public_url(tajo.settings)}{BREVO}")
+    return report
+
+
+async def health(tajo: Tajo, name: str, store: StoreApi) -> Health:
+    """How our webhooks at the store fare."""
+    return await _hooks(tajo, name, store).health(secret(tajo, name))
+
+
+async def listed(tajo: Tajo, name: str, store: StoreApi) -> list[dict[str, Any]]:
+    """All webhooks of the API account: scope, address, whether it is on and ours."""
+    ours = secret(tajo, name)
+    return [
+        {
+            "id": hook.id,
+            "scope": hook.scope,
+            "destination": hook.destination,
+            "active": hook.active,
+            "ours": hook.secret == ours,
+        }
+        for hook in await _hooks(tajo, name, store).listed()
+    ]
+
+
+def summary(report: Report) -> dict[str, Any]:
+    """The report as a JSON object."""
+    found: dict[str, Any] = msgspec.to_builtins(report)
+    return found
+
+
+def _hooks(tajo: Tajo, name: str, store: StoreApi) -> Hooks:
+    sync = tajo.settings.connectors[name].sync
+    scopes = wanted(carts=sync.carts, products=sync.products, orders=sync.orders, customers=sync.customers)
+    return Hooks(store, scopes)

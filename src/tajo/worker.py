@@ -1,0 +1,225 @@
+"""The clock of one connector: it follows what is due, sweeps by the hour, and keeps the webhooks in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
+from typing import Any
+
+from tajo import webhooks
+from tajo.app import Line, Tajo
+from tajo.errors import Later, Mend, TajoError
+from tajo.http import Clock
+from tajo.sync import unsubscribes
+from tajo.sync.ledger import counts, runs
+from tajo.sync.moments import moment
+
+Say = Callable[[str], None]
+
+GATHERED = 0.25
+"""Seconds in which a burst of notices becomes one look at each thing."""
+
+IDLE = 60.0
+"""Seconds after which the queue is looked at even if nobody called."""
+
+MENDED = 300.0
+"""Seconds after which what needs a human is tried again."""
+
+HOURLY, CANARY, POLLING = 3600.0, 300.0, 60.0
+"""Seconds between two looks at our webhooks, at whether they speak, and at the store while they do not."""
+
+QUIET = 180.0
+"""Seconds that a change in the store may be old before its webhook is missed."""
+
+_GROUPS = {"customers": "store/customer", "orders": "store/order", "products": "store/product"}
+
+
+class Worker:
+    """One connector, kept in agreement for as long as it runs.
+
+    `say` is told in words, without personal data, what is done and what a human must do.
+    """
+
+    def __init__(self, tajo: Tajo, name: str, clock: Clock, say: Say) -> None:
+        self.name = name
+        self._tajo = tajo
+        self._settings = tajo.settings.connectors[name]
+        self._clock = clock
+        self._say: Say = lambda words: say(f"{name}  {words}")
+        self._woken = asyncio.Event()
+        self._silent = False
+        self._listening_since = 0.0
+        self._excused: dict[str, float] = {}
+        self.trouble = ""
+
+    def wake(self) -> None:
+        """Something is due: look at once."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Work, whatever goes wrong, until cancelled."""
+        while True:
+            try:
+                async with self._tajo.attend(self.name, self._say) as line:
+                    self.trouble = ""
+                    await self._work(line)
+            except* TajoError as group:
+                error = _plain(group)
+            wait = error.seconds if isinstance(error, Later) else MENDED
+            self.trouble = str(error)
+            self._say(f"stopped, and will try again in {wait:.0f} s: {error}")
+            await self._clock.sleep(wait)
+
+    async def _work(self, line: Line) -> None:
+        self._say("at work")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow(line))
+            group.create_task(self._sweep(line))
+            if self._settings.sync_mode != "batch" and self._tajo.settings.server.public_url:
+                group.create_task(self._every(HOURLY, lambda: self._register(line)))
+                group.create_task(self._every(CANARY, lambda: self._listen(line)))
+
+    async def _follow(self, line: Line) -> None:
+        """Live changes, before any history: as soon as somebody calls, or something is due."""
+        connector = line.connector
+        while True:
+            self._woken.clear()
+            try:
+                await connector.send_due()
+                await connector.follow()
+                await unsubscribes.write_back(
+                    self._tajo.ledger, self.name, line.source, self._say, self._clock.now()
+                )
+                due = await connector.next_due()
+                pause = IDLE if due is None else min(max(due - self._clock.now(), GATHERED), IDLE)
+            except Later as error:
+                self._say(f"not now: {error}")
+                pause = min(error.seconds, IDLE)
+            if await self._called(pause):
+                await self._clock.sleep(GATHERED)
+
+    async def _called(self, seconds: float) -> bool:
+        """Wait so long, or until somebody calls; whether somebody did."""
+        tasks = [
+            asyncio.create_task(self._woken.wait()),
+            asyncio.create_task(self._clock.sleep(seconds)),
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+        return self._woken.is_set()
+
+    # --- sweeps
+
+    async def _sweep(self, line: Line) -> None:
+        """All of it at first and once a day, and in between what changed and no webhook told."""
+        while True:
+            first, full = await self._what_is_due()
+            if first or full or self._settings.sync_mode != "realtime" or self._silent:
+                await self._reconcile(line, full=full, first=first)
+            self._woken.set()
+            rest = self._settings.reconcile_every.total_seconds()
+            began = self._clock.now()
+            while (left := began + rest - self._clock.now()) > 0:
+                if self._silent and self._clock.now() - began >= POLLING:
+                    break
+                await self._clock.sleep(min(left, POLLING))
+                if (await self._what_is_due())[1]:
+                    break
+
+    async def _what_is_due(self) -> tuple[bool, bool]:
+        """Whether nothing was ever swept to the end, and whether the daily look at everything is due."""
+        async with self._tajo.ledger.begin() as tx:
+            last = await runs.last_run(tx, self.name, "done", mode="full")
+        if last is None:
+            return True, False
+        now = moment(self._clock.now())
+        return False, _last_at(now, self._settings.full_sync_at) > moment(last.started_at)
+
+    async def _reconcile(self, line: Line, *, full: bool, first: bool) -> None:
+        seen = await self._newest(line)
+        try:
+            account = await line.connector.sync(full=full)
+        except Later as error:
+            self._say(f"the sweep ends early: {error}")
+            return
+        written = sum(tally.written for tally in account.resources.values())
+        if first:
+            self._say(f"the history is told: {written:,} records in {account.seconds:.0f} s")
+        elif written:
+            self._say(f"healed {written:,} records that no webhook announced")
+            async with self._tajo.ledger.begin() as tx:
+                await counts.add(tx, self.name, "healed", written, self._clock.now())
+        if not written or first:  # whatever changed last needs no webhook any more
+            self._excused = seen
+        for trouble in account.troubles:
+            self._say(trouble)
+
+    # --- webhooks
+
+    async def _every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while True:
+            try:
+                await work()
+            except Later as error:
+                self._say(f"not now: {error}")
+            await self._clock.sleep(seconds)
+
+    async def _register(self, line: Line) -> None:
+        """See that store and Brevo call us. Where they cannot, the store is looked at by the minute."""
+        store, brevo = line.apis
+        try:
+            report = await webhooks.register(self._tajo, self.name, store, brevo)
+            fared = await webhooks.health(self._tajo, self.name, store)
+        except Mend as error:
+            self._say(f"no webhooks, so the store is looked at every {POLLING:.0f} s: {error}")
+            self._silent = True
+            return
+        for what, scopes in (("made", report.made), ("mended", report.mended), ("removed", report.removed)):
+            if scopes:
+                self._say(f"webhooks {what}: {', '.join(scopes)}")
+        for scope, why in report.refused.items():
+            self._say(f"no webhook for {scope}: {why}")
+        for host, seconds in fared.blocked.items():
+            self._say(f"BigCommerce sends nothing to {host} for {seconds} s: it had too many failures")
+        self._listening_since = self._listening_since or self._clock.now()
+
+    async def _listen(self, line: Line) -> None:
+        """A canary: did the webhook of the newest change of each kind come?"""
+        if not self._listening_since:
+            return
+        newest = await self._newest(line)
+        async with self._tajo.ledger.begin() as tx:
+            heard = await counts.heard(tx, self.name)
+        missed = []
+        for group, changed in newest.items():
+            scopes = [one for scope, one in heard.items() if scope.startswith(_GROUPS[group])]
+            told = max((one.happened_at for one in scopes), default=0.0)
+            known = max(told, self._excused.get(group, 0.0), self._listening_since)
+            if changed > known + QUIET and self._clock.now() - changed > QUIET:
+                missed.append(group)
+        if missed and not self._silent:
+            self._say(f"webhooks are silent ({', '.join(missed)}): looking every {POLLING:.0f} s instead")
+        if self._silent and not missed:
+            self._say("webhooks speak again")
+        self._silent = bool(missed)
+
+    async def _newest(self, line: Line) -> dict[str, float]:
+        return await line.source.newest() if self._listening_since else {}
+
+
+def _last_at(now: datetime, wanted: Any) -> datetime:
+    """The last moment before now at that time of day, UTC."""
+    today = datetime.combine(now.date(), wanted, tzinfo=now.tzinfo)
+    return today if today <= now else today - timedelta(days=1)
+
+
+def _plain(group: BaseExceptionGroup[TajoError]) -> TajoError:
+    """Of all errors in a group of groups the gravest: what needs a human before what passes."""
+    plain: list[TajoError] = []
+    for error in group.exceptions:
+        plain.append(_plain(error) if isinstance(error, BaseExceptionGroup) else error)
+    return max(plain, key=lambda error: isinstance(error, Mend))
