@@ -37,11 +37,12 @@ export       errors http sync config bigcommerce brevo app
 doctor       errors http sync config bigcommerce brevo app
 
 webhooks     errors config bigcommerce brevo app
-worker       errors http sync config app webhooks
+worker       errors http sync config app webhooks bigcommerce.hooks
 live         http sync app webhooks worker server bigcommerce.callbacks brevo.callbacks
 
 demo         errors http sync config app live cli.tell cli.progress sandbox.shoppers
-cli          errors http sync config app plan preview forget export doctor webhooks live demo sandbox.cli bigcommerce.hooks
+cli          errors http sync config app plan preview forget export doctor webhooks live demo sandbox.cli
+__main__     cli
 """
 
 #: SQL is spoken here and nowhere else. Elsewhere a database URL may be taken apart, which is no SQL.

@@ -342,7 +342,7 @@ async def test_a_wish_that_came_after_the_look_stands(shop: Shop) -> None:
     async with shop.ledger.begin() as tx:
         await queue.enqueue(tx, "shop", [CART], now=200.0)
         await queue.enqueue(tx, "shop", [CART], now=100.0, at=9000.0)  # an older look puts it off
-        assert await queue.next_due(tx, "shop") == 200.0
+        assert await queue.next_due(tx, "shop", [CART.resource]) == 200.0
         await queue.looked_at(tx, "shop", [CART], 150.0)
         assert await queue.count_due(tx, "shop") == 1
         await queue.looked_at(tx, "shop", [CART], 200.0)

@@ -24,7 +24,7 @@ from tajo.errors import Usage
 from tajo.http import Clock, Patience
 from tajo.sync.account import Account
 from tajo.sync.connector import PARTS, Connector
-from tajo.sync.ledger import known, people, queue, runs
+from tajo.sync.ledger import counts, known, outgoing, people, queue, runs
 from tajo.sync.ledger.queue import Parked
 from tajo.sync.ledger.secret import Secret, find_secret
 from tajo.sync.ledger.store import Ledger, copy_ledger, open_ledger
@@ -131,17 +131,27 @@ class Tajo:
             newest = await runs.last_run(tx, name)
             parked = await queue.all_parked(tx, name)
             waiting = await queue.count_due(tx, name)
+            outgoing_ = await outgoing.count(tx, name)
+            heard = await counts.heard(tx, name)
+            tallies = await counts.tallies(tx, name)
+        last_heard = max((one.heard_at for one in heard.values()), default=None)
+        running = newest if newest and newest.state == "running" else None
         return {
             "connector": name,
             "connected": newest is not None,
             "last_sync": last and last.finished_at and _iso(last.finished_at),
-            "syncing": newest is not None and newest.state == "running",
+            "syncing": running is not None,
+            "progress": running and _progress(running, self._clock.now()),
             "customers_count": met["customers"],
             "orders_count": met["orders"],
             "products_count": told.get(Resource.PRODUCTS, 0),
             "contacts_count": met["contacts"],
             "failures_count": len(parked),
             "queued_count": waiting,
+            "outgoing_count": outgoing_,
+            "webhooks_count": sum(one.notices for one in heard.values()),
+            "last_webhook": last_heard and _iso(last_heard),
+            "healed_count": tallies.get("healed", 0),
         }
 
     async def failures(self, name: str) -> list[Parked]:
@@ -342,6 +352,17 @@ def folder_of(settings: config.Settings) -> Path:
 
 def _secret(settings: config.Settings, env: Mapping[str, str]) -> Secret:
     return find_secret(env.get("TAJO_SECRET_KEY"), folder_of(settings) / "tajo.key")
+
+
+def _progress(run: runs.RunRecord, now: float) -> dict[str, Any]:
+    """Records seen and expected, and how many seconds the rest takes at the pace so far (None: unknown)."""
+    tallies: dict[str, dict[str, int]] = run.account.get("resources", {})
+    totals: dict[str, int | None] = run.account.get("expected", {})
+    seen = sum(tallies[name]["seen"] for name in totals)
+    expected = sum(max(total or 0, tallies[name]["seen"]) for name, total in totals.items())
+    spent = now - run.started_at
+    left = round((expected - seen) * spent / seen) if seen and spent > 0 else None
+    return {"seen": seen, "expected": expected, "seconds_left": left}
 
 
 def _iso(seconds: float) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tajo import webhooks
 from tajo.app import Line, Tajo
+from tajo.bigcommerce.hooks import EXCEPTIONS
 from tajo.errors import Later, Mend, TajoError
 from tajo.http import Clock
 from tajo.sync import unsubscribes
@@ -51,6 +52,7 @@ class Worker:
         self._silent = False
         self._listening_since = 0.0
         self._excused: dict[str, float] = {}
+        self._complained_at = 0.0
         self.trouble = ""
 
     def wake(self) -> None:
@@ -142,6 +144,8 @@ class Worker:
     async def _reconcile(self, line: Line, *, full: bool, first: bool) -> None:
         seen = await self._newest(line)
         try:
+            if full:  # storefronts, groups, lists and attributes may be others by now
+                await line.connector.open()
             account = await line.connector.sync(full=full)
         except Later as error:
             self._say(f"the sweep ends early: {error}")
@@ -194,6 +198,11 @@ class Worker:
         newest = await self._newest(line)
         async with self._tajo.ledger.begin() as tx:
             heard = await counts.heard(tx, self.name)
+        complained = max((one.heard_at for scope, one in heard.items() if scope == EXCEPTIONS), default=0.0)
+        if complained > max(self._complained_at, self._listening_since):
+            self._complained_at = complained
+            self._say("BigCommerce could not deliver some webhooks; the next sweep finds what they told")
+            await self._register(line)
         missed = []
         for group, changed in newest.items():
             scopes = [one for scope, one in heard.items() if scope.startswith(_GROUPS[group])]

@@ -43,6 +43,6 @@ if __name__ == "__main__":
     if first:
         weather(words[:first])
     sys.argv = ["tajo", *words[first:]]
-    from tajo.cli import main
+    from tajo.__main__ import main
 
     main()

@@ -14,7 +14,7 @@ import pytest
 
 from tests.served import ONLINE_RETAIL, environment, served
 
-TAJO = [sys.executable, "-c", "from tajo.cli import main; main()"]
+TAJO = [sys.executable, "-m", "tajo"]
 REAL = pytest.mark.skipif(not ONLINE_RETAIL.exists(), reason="the data set is not beside this checkout")
 NOBODY = {"api_key": "xkeysib-none", "url": "http://127.0.0.1:9/v3"}  # an export asks Brevo nothing
 

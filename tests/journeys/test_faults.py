@@ -76,7 +76,7 @@ class Desk:
         return Desk(self.folder, self.env, time.time())
 
     def start(self, *words: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", "from tajo.cli import main; main()"]
+        command = [sys.executable, "-m", "tajo"]
         if self._since is not None:
             command = [sys.executable, str(HURRIED), str(PACE), str(self._since)]
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}

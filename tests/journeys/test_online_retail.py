@@ -46,7 +46,7 @@ def expected() -> dict[str, tuple[int, Decimal]]:
 
 
 def tajo(env: dict[str, str], *words: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", "from tajo.cli import main; main()", *words]
+    command = [sys.executable, "-m", "tajo", *words]
     return subprocess.Popen(
         command, env=os.environ | env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )

@@ -11,10 +11,12 @@ from collections import deque
 from collections.abc import Mapping
 
 from tajo.http import Clock
+from tajo.sync.ports import urgent
 
 WINDOW = 30.0  # seconds; said of every plan, so true until an answer says otherwise (api-rate-limits)
 UNKNOWN = 3  # calls in flight before the first answer: a safe number on every route (facts, section 8)
 HEADERS = ("requests-quota", "requests-left", "time-reset-ms", "time-window-ms")
+FOR_LIVE = 0.1  # of the quota: kept by sweeps for what somebody waits for, where we share it anyway
 LOST = 30.0  # seconds after which a call without an answer no longer counts as in flight
 
 
@@ -33,12 +35,12 @@ class StoreLimits:
         self._left: int | None = None  # calls that may still go before `_reset`, those in flight included
         self._reset = 0.0  # when the quota is refilled
         self._flying: deque[float] = deque()  # until when each call counts as in flight
-        self._gate = asyncio.Lock()  # first come, first served
+        self._gates = {hurry: asyncio.Lock() for hurry in (False, True)}  # each first come, first served
         self.waited = 0.0
 
     async def admit(self, route: str) -> None:
         """Return as soon as the quota allows one more call, and count it as in flight."""
-        async with self._gate:
+        async with self._gates[urgent.get()]:
             while (pause := self._pause()) > 0:
                 self.waited += pause
                 await self._clock.sleep(pause)
@@ -98,7 +100,8 @@ class StoreLimits:
             return 0.0 if len(self._flying) < UNKNOWN else 0.02
         if now >= self._reset:
             self._left, self._reset = self._quota or UNKNOWN, now + self._window
-        spared = self._left_to_others * (self._quota or 0)
+        share = self._left_to_others + (FOR_LIVE if self._left_to_others and not urgent.get() else 0.0)
+        spared = share * (self._quota or 0)
         return 0.0 if self._left - spared > len(self._flying) else self._reset - now
 
 

@@ -19,11 +19,6 @@ INTERRUPTED = 130
 """The exit code after Ctrl-C, which Typer turns into it by itself."""
 
 
-def main() -> None:
-    """The console script `tajo`."""
-    sys.exit(run(sys.argv[1:]))
-
-
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; whatever goes wrong is told in a sentence."""
     # A sweep makes millions of objects that die young and hold no circles: looking through all that

@@ -15,7 +15,6 @@ import typer
 
 from tajo import config, webhooks
 from tajo.app import Tajo, open_tajo, parts
-from tajo.bigcommerce.hooks import Report
 from tajo.cli import tell
 from tajo.cli.progress import watching
 from tajo.doctor import examine
@@ -54,6 +53,8 @@ Resources = Annotated[
 def _with_tajo(path: Path | None, verb: Callable[[Tajo], Coroutine[Any, Any, int]]) -> int:
     """Load the settings, open the ledger, run a verb."""
     settings = config.load(path, os.environ)
+    if not settings.connectors:  # before a ledger is made
+        raise Usage("no store is connected", "write a tajo.yaml (`tajo init`), or set BC_STORE_HASH.")
 
     async def run() -> int:
         async with open_tajo(settings, os.environ) as tajo:
@@ -369,7 +370,7 @@ def hooks_remove(connector: Name = None, json: Json = False, config: Config = No
 
 
 def _change_hooks(
-    path: Path | None, connector: str | None, change: Callable[..., Awaitable[Report]], *, json: bool
+    path: Path | None, connector: str | None, change: Callable[..., Awaitable[Any]], *, json: bool
 ) -> int:
     async def verb(tajo: Tajo) -> int:
         async def one(name: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tajo.doctor import Report
-from tajo.plan import Plan
+from tajo.plan import Plan, duration
 from tajo.sync.account import Account
 from tajo.sync.ledger.queue import Parked
 from tajo.sync.moments import moment
@@ -81,6 +81,19 @@ def status(status: dict[str, Any]) -> None:
         console.print(f"  {status['failures_count']:,} failures: tajo failures list")
     if status["queued_count"]:
         console.print(f"  {status['queued_count']:,} to be looked at again")
+    if status["outgoing_count"]:
+        console.print(f"  {status['outgoing_count']:,} ready and waiting to be told")
+    if status["progress"]:
+        console.print(f"  a sync is under way: {_progress(status['progress'])}", highlight=False)
+    if status["last_webhook"]:
+        told = f"{status['webhooks_count']:,} webhooks heard, the last one {status['last_webhook']}"
+        console.print(f"  {told}; {status['healed_count']:,} records healed without one", highlight=False)
+
+
+def _progress(progress: dict[str, Any]) -> str:
+    words = f"{progress['seen']:,} of {progress['expected']:,} records"
+    left = progress["seconds_left"]
+    return words if left is None else f"{words}, about {duration(left)} left"
 
 
 def failure(name: str, entry: Parked) -> dict[str, Any]:

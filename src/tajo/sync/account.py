@@ -53,6 +53,11 @@ class Account(Struct):
             tally.failed or tally.parked for tally in self.resources.values()
         )
 
+    def progress(self) -> dict[str, Any]:
+        """The summary so far, with `expected`: how many records there are of each resource, where known."""
+        expected = {str(r): t.seen if t.done else t.total for r, t in self.resources.items()}
+        return {**self.summary(), "expected": expected}
+
     def summary(self) -> dict[str, Any]:
         """The JSON object of `tajo sync --json`, without the names of the two sides' calls."""
         kinds = ("seen", "written", "unchanged", "skipped", "failed", "parked")

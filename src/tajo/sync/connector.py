@@ -19,7 +19,7 @@ from tajo.sync.ledger import carts, known, outgoing, people, queue, runs, unmet
 from tajo.sync.ledger.store import Ledger
 from tajo.sync.model import Batch, Key, Resource, Store
 from tajo.sync.moments import moment
-from tajo.sync.ports import Destination, Source
+from tajo.sync.ports import Destination, Source, urgent
 from tajo.sync.shipping import Shipping, event_key
 from tajo.sync.weigh import Desk, Policy, Weighed
 
@@ -66,6 +66,7 @@ _GATHERED = 500
 _GUESTS_AT_ONCE = 500
 _DRAIN_AT_ONCE = 2000
 _STOCK = 2000
+_PROGRESS_EVERY = 5.0
 _FAREWELLS_AT_ONCE = 200
 
 #: A listing that lost more than this share of what is known, and more than so many, is not believed.
@@ -103,6 +104,8 @@ class Connector:
         self._live_since = self._started
         self._met_everybody = False  # every account was met at least once
         self._believe_losses = False
+        self._run: runs.RunRecord | None = None
+        self._noted = 0.0
         self._everybody_ahead = False
         self._sweeping: dict[Resource, runs.Position] = {}
         self._shipping = Shipping(ledger, name, destination, lambda: self.account, now)
@@ -153,7 +156,7 @@ class Connector:
 
     async def _round(self, wanted: frozenset[Resource], *, full: bool) -> bool:
         """One run to its end; returns whether it was one that had been cut off before."""
-        run = await self._begin(full, wanted)
+        run = self._run = await self._begin(full, wanted)
         everything = all(position.since is None for position in self._sweeping.values())
         self.account.run, self.account.mode = run.id, "full" if everything else run.mode
         if Resource.CUSTOMERS in wanted:
@@ -188,11 +191,10 @@ class Connector:
 
         To be called while it is `attended`. Raises `Later` and `Mend`.
         """
-        resources = self._policy.resources
-        if not self._met_everybody:  # a guest's contact would lack the orders that are not read yet
-            resources -= {Resource.GUESTS, Resource.SUBSCRIBERS}
+        resources = self._followed()
         met: set[Key] = set()
         self._shipping.hold_events()
+        hurry = urgent.set(True)
         try:
             while True:
                 async with self._ledger.begin() as tx:
@@ -208,13 +210,22 @@ class Connector:
                 await self._write_guests(live=True)
                 await self._say_farewell()
         finally:
+            urgent.reset(hurry)
             self._shipping.release_events()
         return len(met)
+
+    def _followed(self) -> frozenset[Resource]:
+        """What can be followed now: a guest's contact would lack the orders that are not read yet."""
+        early = frozenset({Resource.GUESTS, Resource.SUBSCRIBERS})
+        return self._policy.resources if self._met_everybody else self._policy.resources - early
 
     async def next_due(self) -> float | None:
         """When something is to be looked at again, or sent; None if nothing waits."""
         async with self._ledger.begin() as tx:
-            moments = [await queue.next_due(tx, self.name), await outgoing.next_due(tx, self.name)]
+            moments = [
+                await queue.next_due(tx, self.name, self._followed()),
+                await outgoing.next_due(tx, self.name),
+            ]
         return min((at for at in moments if at is not None), default=None)
 
     async def send_due(self) -> None:
@@ -354,9 +365,19 @@ class Connector:
                 unknown = batch.total is None and batch.cursor
                 tally.total = await self._source.count(resource, since=since) if unknown else batch.total
             await self._deliver(delivery, batch)
+            await self._note_progress()
             if tally.seen >= stock:  # the tables have grown beyond what the database knows of them
                 await self._ledger.take_stock()
                 stock *= 4
+
+    async def _note_progress(self) -> None:
+        """Write down how far the sweep is, for whoever asks from another process."""
+        now = self._now()
+        if self._run is None or now < self._noted + _PROGRESS_EVERY:
+            return
+        self._noted = now
+        async with self._ledger.begin() as tx:
+            await runs.save_run(tx, self.name, replace(self._run, account=self.account.progress()))
 
     async def _swept(self, resource: Resource) -> None:
         """The sweep is over, and what it should have met and did not is looked at."""

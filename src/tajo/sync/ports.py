@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Protocol
 
@@ -21,6 +22,9 @@ from tajo.sync.model import (
     Store,
     Write,
 )
+
+urgent: ContextVar[bool] = ContextVar("urgent", default=False)
+"""Somebody waits for what is read now: it goes before what only a sweep wants."""
 
 Settle = Callable[[Sequence[Outcome]], Awaitable[None]]
 

@@ -92,7 +92,8 @@ class Shipping:
         async with self._ledger.begin() as tx:
             sizes = await outgoing.sizes(tx, self._connector, CONTACTS, now=self._now())
             events = await outgoing.sizes(tx, self._connector, EVENTS, now=self._now())
-        self.arrived(Arrivals(sizes, bool(events)))
+        self._waiting, self._events = dict(sizes), bool(events)
+        self._moved.set()
 
     async def keep(
         self, tx: Tx, tickets: Iterable[Ticket], events: Iterable[Write], *, soon: bool

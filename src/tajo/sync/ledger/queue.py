@@ -79,9 +79,12 @@ async def looked_at(tx: Tx, connector: str, keys: Collection[Key], read_at: floa
         )
 
 
-async def next_due(tx: Tx, connector: str) -> float | None:
-    """When the next thing is to be looked at; None if nothing is."""
-    at: float | None = await tx.scalar(select(func.min(due.c.at)).where(due.c.connector == connector))
+async def next_due(tx: Tx, connector: str, resources: Collection[Resource]) -> float | None:
+    """When the next thing of these resources is to be looked at; None if nothing is."""
+    query = select(func.min(due.c.at)).where(
+        due.c.connector == connector, due.c.resource.in_(list(resources))
+    )
+    at: float | None = await tx.scalar(query)
     return at
 
 

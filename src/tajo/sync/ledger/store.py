@@ -76,25 +76,26 @@ class Ledger:
                 if got:
                     stack.push_async_callback(session.execute, select(func.pg_advisory_unlock(lock)))
             else:
-                got = self._lock_file(stack)
+                got = self._lock_file(connector, stack)
             if not got:
                 raise Mend(
                     f"another process is working on the connector {connector}",
-                    "wait until it has finished, or stop it; two at once would do everything twice.",
+                    "wait until it has finished, or stop it; two at once would do everything twice. "
+                    "`tajo serve` sweeps by itself, so beside it nothing else need run.",
                 )
             yield
 
-    def _lock_file(self, stack: AsyncExitStack) -> bool:
+    def _lock_file(self, connector: str, stack: AsyncExitStack) -> bool:
         """Lock a file beside the database; a database in memory has no others to fear."""
         database = self._engine.url.database
         if not database or database == ":memory:":
             return True
         try:
-            lock = os.open(f"{database}.lock", os.O_WRONLY | os.O_CREAT, 0o600)
+            lock = os.open(f"{database}.{connector}.lock", os.O_WRONLY | os.O_CREAT, 0o600)
         except OSError as error:
             raise Mend(
                 f"cannot lock {database}: {error.strerror}",
-                f"remove {database}.lock, and let Tajo write into that folder.",
+                f"remove {database}.{connector}.lock, and let Tajo write into that folder.",
             ) from None
         stack.callback(os.close, lock)
         try:
