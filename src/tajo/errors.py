@@ -45,3 +45,11 @@ class Refused(TajoError):
     def __init__(self, reason: str, code: str = "") -> None:
         super().__init__(reason)
         self.code = code
+
+
+def gravest(error: BaseException) -> BaseException:
+    """Of all plain errors in a group of groups the one that says most: a bug, a mend, a later."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    plain = [gravest(inner) for inner in error.exceptions]
+    return max(plain, key=lambda e: (not isinstance(e, Later), not isinstance(e, Mend)))

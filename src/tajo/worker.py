@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from datetime import datetime, timedelta
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from tajo import webhooks
 from tajo.app import Line, Tajo
 from tajo.bigcommerce.hooks import EXCEPTIONS
-from tajo.errors import Later, Mend, TajoError
+from tajo.errors import Later, Mend, gravest
 from tajo.http import Clock
 from tajo.sync import unsubscribes
 from tajo.sync.ledger import counts, runs
@@ -26,6 +26,9 @@ IDLE = 60.0
 
 MENDED = 300.0
 """Seconds after which what needs a human is tried again."""
+
+BROKEN = 30.0
+"""Seconds after which it is tried again when nobody knows what is wrong: a database may be back."""
 
 HOURLY, CANARY, POLLING = 3600.0, 300.0, 60.0
 """Seconds between two looks at our webhooks, at whether they speak, and at the store while they do not."""
@@ -53,7 +56,6 @@ class Worker:
         self._listening_since = 0.0
         self._excused: dict[str, float] = {}
         self._complained_at = 0.0
-        self.trouble = ""
 
     def wake(self) -> None:
         """Something is due: look at once."""
@@ -64,14 +66,22 @@ class Worker:
         while True:
             try:
                 async with self._tajo.attend(self.name, self._say) as line:
-                    self.trouble = ""
                     await self._work(line)
-            except* TajoError as group:
-                error = _plain(group)
-            wait = error.seconds if isinstance(error, Later) else MENDED
-            self.trouble = str(error)
-            self._say(f"stopped, and will try again in {wait:.0f} s: {error}")
+            except Exception as error:
+                wait = self._stopped(gravest(error))
             await self._clock.sleep(wait)
+
+    def _stopped(self, error: BaseException) -> float:
+        """Say why; returns in how many seconds it is worth trying again."""
+        match error:
+            case Later():
+                wait, words = error.seconds, str(error)
+            case Mend():
+                wait, words = MENDED, str(error)
+            case _:  # its text may hold anything
+                wait, words = BROKEN, f"{type(error).__name__}, in the database or in Tajo itself"
+        self._say(f"stopped, and will try again in {wait:.0f} s: {words}")
+        return wait
 
     async def _work(self, line: Line) -> None:
         self._say("at work")
@@ -139,7 +149,7 @@ class Worker:
         if last is None:
             return True, False
         now = moment(self._clock.now())
-        return False, _last_at(now, self._settings.full_sync_at) > moment(last.started_at)
+        return False, last_at(now, self._settings.full_sync_at) > moment(last.started_at)
 
     async def _reconcile(self, line: Line, *, full: bool, first: bool) -> None:
         seen = await self._newest(line)
@@ -203,13 +213,9 @@ class Worker:
             self._complained_at = complained
             self._say("BigCommerce could not deliver some webhooks; the next sweep finds what they told")
             await self._register(line)
-        missed = []
-        for group, changed in newest.items():
-            scopes = [one for scope, one in heard.items() if scope.startswith(_GROUPS[group])]
-            told = max((one.happened_at for one in scopes), default=0.0)
-            known = max(told, self._excused.get(group, 0.0), self._listening_since)
-            if changed > known + QUIET and self._clock.now() - changed > QUIET:
-                missed.append(group)
+        told = {scope: one.happened_at for scope, one in heard.items()}
+        excused = {group: max(self._excused.get(group, 0.0), self._listening_since) for group in newest}
+        missed = unheard(newest, told, excused, self._clock.now())
         if missed and not self._silent:
             self._say(f"webhooks are silent ({', '.join(missed)}): looking every {POLLING:.0f} s instead")
         if self._silent and not missed:
@@ -220,15 +226,24 @@ class Worker:
         return await line.source.newest() if self._listening_since else {}
 
 
-def _last_at(now: datetime, wanted: Any) -> datetime:
+def last_at(now: datetime, wanted: time) -> datetime:
     """The last moment before now at that time of day, UTC."""
     today = datetime.combine(now.date(), wanted, tzinfo=now.tzinfo)
     return today if today <= now else today - timedelta(days=1)
 
 
-def _plain(group: BaseExceptionGroup[TajoError]) -> TajoError:
-    """Of all errors in a group of groups the gravest: what needs a human before what passes."""
-    plain: list[TajoError] = []
-    for error in group.exceptions:
-        plain.append(_plain(error) if isinstance(error, BaseExceptionGroup) else error)
-    return max(plain, key=lambda error: isinstance(error, Mend))
+def unheard(
+    newest: Mapping[str, float], heard: Mapping[str, float], excused: Mapping[str, float], now: float
+) -> list[str]:
+    """Of `customers`, `orders` and `products` those whose newest change no webhook told.
+
+    `newest`: when it happened; `heard`: by scope, the newest that a webhook told; `excused`: changes up to
+    here need none. Seconds since 1970. A webhook has `QUIET` seconds to come.
+    """
+    missed = []
+    for group, changed in newest.items():
+        told = max((at for scope, at in heard.items() if scope.startswith(_GROUPS[group])), default=0.0)
+        known = max(told, excused.get(group, 0.0))
+        if changed > known + QUIET and now - changed > QUIET:
+            missed.append(group)
+    return missed

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tajo.errors import Later, Mend
+from tajo.errors import Later, Mend, gravest
 from tajo.sync import weigh
 from tajo.sync.account import Account
 from tajo.sync.delivery import Delivery
@@ -319,10 +319,10 @@ class Connector:
         try:
             await work
         except (Later, Mend, ExceptionGroup) as error:
-            gravest = _gravest(error)
-            if not isinstance(gravest, Later):
-                raise gravest from None
-            self.account.troubles.append(f"{what}: {gravest}")
+            worst = gravest(error)
+            if not isinstance(worst, Later):
+                raise worst from None
+            self.account.troubles.append(f"{what}: {worst}")
             return False
         return True
 
@@ -542,11 +542,3 @@ async def _ahead(pages: AsyncIterator[Batch]) -> AsyncIterator[Batch]:
     finally:
         upcoming.cancel()
         await asyncio.gather(upcoming, return_exceptions=True)
-
-
-def _gravest(error: BaseException) -> BaseException:
-    """Of all plain errors in a group of groups the one that says most: a bug, a mend, a later."""
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    plain = [_gravest(inner) for inner in error.exceptions]
-    return max(plain, key=lambda e: (not isinstance(e, Later), not isinstance(e, Mend)))

@@ -1,0 +1,84 @@
+"""The clock of a connector: when it sweeps, and how it notices that the webhooks are silent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tajo.errors import Later, Mend
+from tajo.http import Clock
+from tajo.worker import QUIET, Worker, last_at, unheard
+
+ORDERS = "store/order/updated"
+
+
+class TestSilence:
+    def test_a_change_that_a_webhook_told_is_no_silence(self) -> None:
+        assert unheard({"orders": 1000.0}, {ORDERS: 1000.0}, {}, 9999.0) == []
+
+    def test_a_newer_change_that_none_told_is(self) -> None:
+        assert unheard({"orders": 2000.0}, {ORDERS: 1000.0}, {}, 9999.0) == ["orders"]
+
+    def test_but_not_before_its_webhook_has_had_time_to_come(self) -> None:
+        assert unheard({"orders": 2000.0}, {ORDERS: 1000.0}, {}, 2000.0 + QUIET) == []
+
+    def test_what_a_sweep_has_found_needs_no_webhook_any_more(self) -> None:
+        assert unheard({"orders": 2000.0}, {ORDERS: 1000.0}, {"orders": 2000.0}, 9999.0) == []
+
+    def test_a_webhook_about_something_else_proves_nothing(self) -> None:
+        assert unheard({"orders": 2000.0}, {"store/customer/created": 2000.0}, {}, 9999.0) == ["orders"]
+
+
+@given(st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)), st.times())
+def test_the_last_moment_at_a_time_of_day_is_within_a_day(now: datetime, wanted: time) -> None:
+    now, wanted = now.replace(tzinfo=UTC), wanted.replace(tzinfo=None)
+    last = last_at(now, wanted)
+    assert last.time() == wanted
+    assert 0 <= (now - last).total_seconds() < 86400
+
+
+class Watch(Clock):
+    """Notes how long it is slept, and ends the third sleep."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        if len(self.slept) == 3:
+            raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds", "words"),
+    [
+        (Mend("the token was withdrawn", "make another."), 300.0, "token was withdrawn"),
+        (Later("BigCommerce is away", seconds=42.0), 42.0, "BigCommerce is away"),
+        (ValueError("ann@example.com"), 30.0, "ValueError"),
+        (ExceptionGroup("", [Later("no"), ExceptionGroup("", [Mend("yes")])]), 300.0, "yes"),
+    ],
+)
+async def test_whatever_stops_a_connector_is_said_and_tried_again(
+    error: Exception, seconds: float, words: str
+) -> None:
+    class Broken:
+        settings = type("S", (), {"connectors": {"shop": None}})
+
+        @asynccontextmanager
+        async def attend(self, *_: Any) -> AsyncIterator[None]:
+            raise error
+            yield
+
+    said: list[str] = []
+    clock = Watch()
+    with pytest.raises(asyncio.CancelledError):
+        await Worker(Broken(), "shop", clock, said.append).run()  # type: ignore[arg-type]
+    assert clock.slept == [seconds] * 3
+    assert all(words in line and "example.com" not in line for line in said)
