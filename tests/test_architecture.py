@@ -38,10 +38,11 @@ doctor       errors http sync config bigcommerce brevo app
 
 webhooks     errors config bigcommerce brevo app
 worker       errors http sync config app webhooks bigcommerce.hooks
-live         http sync app webhooks worker server bigcommerce.callbacks brevo.callbacks
+live         errors http sync app webhooks worker server bigcommerce.callbacks brevo.callbacks
 
 demo         errors http sync config app live cli.tell cli.progress sandbox.shoppers
 cli          errors http sync config app plan preview forget export doctor webhooks live demo sandbox.cli
+client       config app live
 __main__     cli
 """
 

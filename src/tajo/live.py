@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from tajo import webhooks
 from tajo.app import Tajo
-from tajo.bigcommerce.callbacks import from_parts
+from tajo.bigcommerce.callbacks import Malformed, from_parts
 from tajo.brevo import callbacks as marketing
+from tajo.errors import Usage
 from tajo.http import Clock
 from tajo.server import BrevoDoor, Door, make_app
 from tajo.server import serve as listen
@@ -56,11 +58,17 @@ async def serve(
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def handle_webhook(tajo: Tajo, name: str, topic: str, payload: dict[str, object]) -> None:
+async def handle_webhook(tajo: Tajo, name: str, topic: str, payload: Mapping[str, Any]) -> None:
     """Note a webhook that somebody received in an application of their own. Raises `Usage`.
 
     `payload`: the whole body that BigCommerce sent, or just its `data`. A server that runs follows it.
     """
     tajo.names(name)
+    try:
+        notice = from_parts(topic, payload)
+    except Malformed as error:
+        raise Usage(
+            f"that is no webhook of BigCommerce: {error}", "pass on its scope and its body."
+        ) from None
     async with open_inbox(tajo.ledger, lambda _: None) as inbox:
-        await inbox.take(name, from_parts(topic, payload))
+        await inbox.take(name, notice)
