@@ -218,7 +218,7 @@ class MemoryPlatform:
         return self._write(Key(Resource.CATEGORIES, category), {"gone": True})
 
     def farewell(self, person: bytes, contact_id: int, how: Farewell, *, withdrawn: bool) -> Write:
-        write = self._write(Key(Resource.GUESTS, contact_id), {"how": how, "withdrawn": withdrawn})
+        write = self._write(Key(Resource.EVENTS, contact_id), {"how": how, "withdrawn": withdrawn})
         return replace(write, person=person, rename=contact_id, farewell=how, blocks=withdrawn, alone=True)
 
     def phone(self, contact: Contact) -> str:

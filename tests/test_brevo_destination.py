@@ -356,6 +356,16 @@ class TestContacts:
             assert w.verdicts() == {Verdict.DELIVERED: 500}
             assert w.account.count()["POST /contacts"] == 0
 
+    async def test_rows_of_different_lanes_never_share_an_import(self) -> None:
+        async with world() as w:
+            writes = [*contacts(w, range(30)), *contacts(w, range(30, 60), consent=Consent.WITHHELD)]
+            assert len({write.lane for write in writes}) == 2
+            outcomes = await w.destination.tell(writes)
+            assert len(outcomes) == 60
+            assert w.account.count()["POST /contacts/import"] == 0
+            assert w.account.by_email("shopper45@x.test")["emailBlacklisted"] is True
+            assert w.account.by_email("shopper5@x.test")["emailBlacklisted"] is False
+
     async def test_a_phone_that_another_contact_has_is_left_out(self) -> None:
         async with world() as w:
             w.account.add("other@x.test", SMS="+33612345678")

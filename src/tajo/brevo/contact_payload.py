@@ -118,7 +118,7 @@ class ContactPayload:
         """
         told = {"unlinkListIds": sorted(set(self._lists.values()))} | _flag(True if withdrawn else None)
         return Write(
-            key=Key(Resource.GUESTS, contact_id),
+            key=Key(Resource.EVENTS, int.from_bytes(person[:8]) >> 1),
             body=encode(told),
             fingerprint=digest(encode((how, told))),
             alone=True,

@@ -50,9 +50,9 @@ class Contacts:
         self._singles = asyncio.Semaphore(SINGLES)
 
     async def tell(self, writes: Sequence[Write]) -> list[Outcome]:
-        """Tell writes that share a lane, or that go alone, one a person; returns when each is answered."""
+        """Tell writes of one a person; returns when each is answered. Many of one lane go by import."""
         bulky = [write for write in writes if not write.alone]
-        if len(bulky) <= FEW:
+        if len(bulky) <= FEW or len({write.lane for write in bulky}) > 1:
             return await self._each(writes)
         lane = lane_of(bulky[0].lane)
         async with self._turn:

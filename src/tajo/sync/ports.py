@@ -161,7 +161,7 @@ class Destination(Protocol):
         ...
 
     async def tell(self, writes: Sequence[Write]) -> Sequence[Outcome]:
-        """Tell contacts that share a lane, or that go alone, one of each person.
+        """Tell contacts, one of each person: those that share a lane may travel in one call.
 
         Returns when each has been answered.
         """

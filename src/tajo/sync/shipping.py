@@ -28,11 +28,11 @@ SETTLED_AT_ONCE = 1000
 #: So many writes that go alone are taken in hand at once.
 ALONE_AT_ONCE = 200
 
-#: So many contacts are not worth a call that takes many: each goes by itself.
-FEW = 20
+#: So many contacts for whom somebody waits go by themselves: a call that takes many answers much later.
+FEW = 50
 
-#: Contacts of people without an account: they count as guests, whatever record told of them.
-GUESTLY = frozenset({Resource.GUESTS, Resource.SUBSCRIBERS})
+#: Contacts of people without an account: they count as guests, whatever told of them.
+GUESTLY = frozenset({Resource.GUESTS, Resource.SUBSCRIBERS, Resource.EVENTS})
 
 Tell = Callable[[Sequence[Write]], Awaitable[Sequence[Outcome]]]
 
@@ -70,6 +70,7 @@ class Shipping:
         self._flying: set[bytes] = set()
         self._busy = 0
         self._held_back = 0
+        self._sending_alone = False
         self._moved = asyncio.Event()
         self._error: BaseException | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -192,16 +193,21 @@ class Shipping:
 
     async def _send_alone(self) -> None:
         while True:
+            self._sending_alone = False
+            self._moved.set()
             await self._until(lambda: None in self._waiting)
+            self._sending_alone = True
             await self._send(CONTACTS, None, inf, self._destination.tell)
 
     async def _send_events(self) -> None:
         """Events after the contacts that they are about, as far as those are at hand."""
         while True:
-            await self._until(
-                lambda: self._events and not self._held_back and not (None in self._waiting or self._busy)
-            )
+            await self._until(lambda: self._events and not (self._held_back or self._people_first()))
             await self._send(EVENTS, None, inf, self._destination.tell_events)
+
+    def _people_first(self) -> bool:
+        """Contacts for whom somebody waits are still to go."""
+        return None in self._waiting or self._sending_alone
 
     async def _send(self, kind: str, lane: str | None, most: float, tell: Tell) -> None:
         """One portion, from the ledger to its outcome."""

@@ -164,14 +164,16 @@ def _back(about: people.Facts, left_at: float) -> bool:
 
 async def farewells(tx: Tx, desk: Desk, limit: int) -> Weighed:
     """People whose account was deleted in the store take their leave, unless they have another one."""
-    weighed = Weighed()
+    weighed, tickets = Weighed(), []
     for person, told in (await people.leaving(tx, desk.connector, limit)).items():
+        withdrawn = told.told is Consent.GRANTED
         write = desk.destination.farewell(
-            person, told.contact_id or 0, desk.policy.farewell, withdrawn=told.told is Consent.GRANTED
+            person, told.contact_id or 0, desk.policy.farewell, withdrawn=withdrawn
         )
-        weighed.tickets.append(
-            Ticket(write=write, about=write.key, blocked=told.blocked_by_us or write.blocks)
-        )
+        tickets.append(Ticket(write=write, about=write.key, blocked=told.blocked_by_us or withdrawn))
+    refused = await queue.refused_before(tx, desk.connector, [ticket.about for ticket in tickets])
+    for ticket in tickets:
+        weighed.offer(ticket, None, refused)
     return weighed
 
 

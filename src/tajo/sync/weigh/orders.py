@@ -40,6 +40,7 @@ async def refunds(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
     changed = await known.remember_refunds(tx, desk.connector, rows)
     if desk.touch:
         weighed.again |= {Key(Resource.ORDERS, id_) for id_ in changed}
+    weighed.settled += [Key(batch.resource, r.id) for r in found]
     weighed.unchanged = len(found)
     return weighed
 
