@@ -145,11 +145,12 @@ class Worker:
     async def _what_is_due(self) -> tuple[bool, bool]:
         """Whether nothing was ever swept to the end, and whether the daily look at everything is due."""
         async with self._tajo.ledger.begin() as tx:
-            last = await runs.last_run(tx, self.name, "done", mode="full")
-        if last is None:
-            return True, False
+            swept = await runs.last_run(tx, self.name, "done")
+            full = await runs.last_run(tx, self.name, "done", mode="full")
+        if swept is None or full is None:
+            return swept is None, swept is not None
         now = moment(self._clock.now())
-        return False, last_at(now, self._settings.full_sync_at) > moment(last.started_at)
+        return False, last_at(now, self._settings.full_sync_at) > moment(full.started_at)
 
     async def _reconcile(self, line: Line, *, full: bool, first: bool) -> None:
         seen = await self._newest(line)

@@ -21,7 +21,7 @@ class Connection(Struct, frozen=True):
 
 
 class Outlook(Struct, frozen=True):
-    """What a sync must read. `mode`: `full` (then with the reason `why`) or `incremental`.
+    """What a sync must read. `mode`: `full` (`why`: the reason, but for the first time) or `incremental`.
 
     `since`: from when each resource must be read; those that are missing are read whole.
     """
@@ -66,6 +66,8 @@ async def outlook(tx: Tx, connector: str, *, full: bool, scope: str, rules: str)
     since = await swept_since(tx, connector)
     c = connectors.c
     written = await tx.scalar(select(c.rules).where(c.connector == connector))
+    if not since:
+        return Outlook("full", {})
     if full:
         why = "as asked"
     elif await was_cut_off(tx, connector, mode="full", scope=scope, rules=rules):
