@@ -189,3 +189,23 @@ async def test_nothing_that_waits_can_be_read_without_the_secret(shop: Shop) -> 
         [row] = await outgoing.next_of(tx, "shop", CONTACTS, "", after=b"", now=9e9, limit=9)
     assert b"Ann" not in row.sealed
     assert b"ann@x" not in row.sealed
+
+
+async def test_events_on_their_way_when_the_work_ends_are_told_once(shop: Shop) -> None:
+    await shop.sync()
+    now = shop.clock.moment
+    shop.store.put(R.CUSTOMERS, customer(1, "a@x.test", created=now, modified=now))
+    begun, original = asyncio.Event(), shop.platform.tell_events
+
+    async def slow(writes: Sequence[Write]) -> list[Outcome]:
+        begun.set()
+        await asyncio.sleep(0)
+        return await original(writes)
+
+    shop.platform.tell_events = slow  # type: ignore[method-assign]
+    ending = asyncio.create_task(shop.sync())
+    await begun.wait()
+    ending.cancel()
+    await asyncio.gather(ending, return_exceptions=True)
+    await shop.sync()
+    assert [event["event"] for event in shop.platform.events] == ["customer_created"]

@@ -28,6 +28,9 @@ SETTLED_AT_ONCE = 1000
 #: So many writes that go alone are taken in hand at once.
 ALONE_AT_ONCE = 200
 
+#: Seconds that events which are on their way are given when the work ends.
+GRACE = 5.0
+
 #: So many contacts for whom somebody waits go by themselves: a call that takes many answers much later.
 FEW = 50
 
@@ -71,6 +74,8 @@ class Shipping:
         self._busy = 0
         self._held_back = 0
         self._sending_alone = False
+        self._telling_events = False
+        self._ending = asyncio.Event()
         self._moved = asyncio.Event()
         self._error: BaseException | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -84,6 +89,9 @@ class Shipping:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._telling_events:  # an event that is told twice has happened twice
+            self._ending.set()
+            await asyncio.wait([self._tasks[-1]], timeout=GRACE)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -201,9 +209,11 @@ class Shipping:
 
     async def _send_events(self) -> None:
         """Events after the contacts that they are about, as far as those are at hand."""
-        while True:
+        while not self._ending.is_set():
             await self._until(lambda: self._events and not (self._held_back or self._people_first()))
+            self._telling_events = True
             await self._send(EVENTS, None, inf, self._destination.tell_events)
+            self._telling_events = False
 
     def _people_first(self) -> bool:
         """Contacts for whom somebody waits are still to go."""
