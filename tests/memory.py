@@ -231,7 +231,7 @@ class MemoryPlatform:
 
     def event(self, event: Event) -> Write | None:
         value = {"event": event.kind, "about": str(event.key), "email": event.email}
-        return self._write(event.key, value)
+        return replace(self._write(event.key, value), what=str(event.kind))
 
     async def tell(self, writes: Sequence[Write]) -> list[Outcome]:
         self.calls += 1

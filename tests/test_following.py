@@ -21,12 +21,15 @@ from tajo.sync.model import (
     Cart,
     CartLine,
     Category,
+    Event,
     Farewell,
     Key,
+    Line,
     Outcome,
     Product,
     Resource,
     Verdict,
+    Write,
     cart_key,
 )
 from tajo.sync.weigh import Policy
@@ -347,3 +350,36 @@ async def test_a_wish_that_came_after_the_look_stands(shop: Shop) -> None:
         assert await queue.count_due(tx, "shop") == 1
         await queue.looked_at(tx, "shop", [CART], 200.0)
         assert await queue.count_due(tx, "shop") == 0
+
+
+async def test_the_lines_of_an_events_order_show_where_the_products_are(shop: Shop) -> None:
+    shown = Product(id=7, name="P", price=Decimal(1), path="/p/", image="https://cdn.test/p.jpg")
+    shop.store.put(R.PRODUCTS, shown)
+    await shop.sync()
+    seen: list[Any] = []
+    original = shop.platform.event
+
+    def watched(event: Event) -> Write | None:
+        seen.append(event.record)
+        return original(event)
+
+    shop.platform.event = watched  # type: ignore[method-assign]
+    now = shop.clock.moment
+    lines = (
+        Line(product_id=7, name="P", quantity=1, price=Decimal(1)),
+        Line(product_id=0, name="Gift", quantity=1, price=Decimal(1)),
+    )
+    shop.store.put(R.ORDERS, order(1, "a@x.test", status_id=11, created=now, modified=now, lines=lines))
+    assert await shop.follow(Key(R.ORDERS, 1)) == ["order_placed"]
+    assert [(line.path, line.image) for line in seen[0].lines] == [(shown.path, shown.image), ("", "")]
+
+
+async def test_the_log_says_in_words_what_changed_and_names_nobody(shop: Shop) -> None:
+    await shop.sync()
+    now = shop.clock.moment
+    shop.store.put(R.ORDERS, order(1, "ann@x.test", status_id=11, created=now, modified=now))
+    await shop.follow(Key(R.ORDERS, 1))
+    assert shop.said == [
+        "order 1: new or changed, on its way, order_placed",
+        "guest 1: new or changed, on its way",
+    ]

@@ -168,8 +168,10 @@ class Contacts:
                 try:
                     contact_id = await self._send(write, write.body)
                 except Rejected as error:
+                    if write.farewell or not _may_mean_the_phone(error):
+                        raise
                     row, left_out = without_phone(write.body)
-                    if not left_out or not _may_mean_the_phone(error):
+                    if not left_out:
                         raise
                     contact_id = await self._send(write, row)
         except Rejected as error:

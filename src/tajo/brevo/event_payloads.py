@@ -74,7 +74,9 @@ class EventPayloads:
     def _properties(self, event: Event) -> dict[str, Any]:
         match event.record:
             case Order():
-                return _fitted(self._order(event, event.record), map(self._line, event.record.lines))
+                order = event.record
+                lines = (self._line(line, order.storefront) for line in order.lines)
+                return _fitted(self._order(event, order), lines)
             case Cart():
                 return _fitted(self._cart(event.record), map(self._cart_line, event.record.lines))
             case Product():
@@ -96,7 +98,7 @@ class EventPayloads:
             coupons=list(order.coupons),
         )
 
-    def _line(self, line: Line) -> dict[str, Any]:
+    def _line(self, line: Line, storefront: int) -> dict[str, Any]:
         return _known(
             product_id=self._product(line.product_id),
             variant_id=self._variant(line.product_id, line.variant_id),
@@ -105,6 +107,8 @@ class EventPayloads:
             quantity=line.quantity,
             price=money(line.price),
             total=money(line.total),
+            url=self._commerce.url(line.path, (storefront,)) if line.path else "",
+            image=line.image,
         )
 
     def _cart(self, cart: Cart) -> dict[str, Any]:

@@ -27,6 +27,13 @@ class Page(Struct, eq=False):
     open: int = 0
 
 
+def named(key: Key) -> str:
+    """A key in words: `order 17`."""
+    resource = str(key.resource)
+    singular = "category" if resource == "categories" else resource.removesuffix("s")
+    return f"{singular} {key.id}"
+
+
 class Delivery:
     """Writes under way: from the weighing of a batch to its outcome in the ledger.
 
@@ -120,12 +127,13 @@ class Delivery:
         told = Counter(ticket.about for ticket in weighed.tickets)
         for write in weighed.events:
             told.setdefault(write.key, 0)
-        for key in told:
-            kinds = [f"{told[key]} to tell"] if told[key] else []
-            kinds += [f"event {write.what}" for write in weighed.events if write.key == key]
-            journal(f"{key}: {', '.join(kinds)}")
+        for key, writes in told.items():
+            events = ", ".join(write.what for write in weighed.events if write.key == key)
+            parts = f" in {writes} parts" if writes > 1 else ""
+            change = f"new or changed, on its way{parts}" if writes else ""
+            journal(f"{named(key)}: {', '.join(filter(None, (change, events)))}")
         for key, reason in weighed.parked:
-            journal(f"{key}: kept among the failures, {reason}")
+            journal(f"{named(key)}: kept among the failures: {reason}")
 
     async def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Remember what was delivered, park what was refused, queue what must be tried again."""

@@ -131,7 +131,8 @@ class Subscriber(Struct, frozen=True, gc=False, kw_only=True):
 class Line(Struct, frozen=True, gc=False, kw_only=True):
     """One line of an order. `price` and `total` include tax, in the store's default currency.
 
-    `product_id` 0: something that is not in the catalogue. `variant_id` 0: none.
+    `product_id` 0: something that is not in the catalogue. `variant_id` 0: none. `path` and `image`: where
+    the product is shown; no order tells, so they are filled in.
     """
 
     product_id: int
@@ -141,6 +142,8 @@ class Line(Struct, frozen=True, gc=False, kw_only=True):
     quantity: int
     price: Decimal
     total: Decimal = ZERO
+    path: str = ""
+    image: str = ""
 
 
 class Order(Struct, frozen=True, gc=False, kw_only=True):

@@ -52,7 +52,7 @@ async def write_back(
             words = "an echo of our own block"
             if not facts[row.name].told.blocked_by_us:
                 words = await _tell(source, ledger.secret.unseal(row.sealed, row.name, _Leaving).email)
-                journal(f"somebody unsubscribed in Brevo: {words}")
+                journal(f"somebody unsubscribed: {words}")
             async with ledger.begin() as tx:
                 await outgoing.drop(tx, connector, UNSUBSCRIBES, [row.name])
                 await counts.add(tx, connector, f"unsubscribed: {words}"[:64], 1, now)

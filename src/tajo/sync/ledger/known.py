@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 
 from tajo.sync.ledger.store import Row, Tx, upsert
-from tajo.sync.ledger.tables import known, orders, refunds, stocks
+from tajo.sync.ledger.tables import goods, known, orders, refunds, stocks
 from tajo.sync.model import Key, Resource
 
 
@@ -137,6 +137,23 @@ async def remember_stocks(tx: Tx, connector: str, seen: Mapping[Key, int | None]
         for key, stock in seen.items()
     ]
     await upsert(tx, stocks, rows)
+
+
+async def remember_goods(tx: Tx, connector: str, shown: Mapping[int, tuple[str, str]]) -> None:
+    """Note where products are shown: path and picture by id."""
+    g = goods.c
+    rows = [
+        {"connector": connector, "id": id_, "path": path, "image": image}
+        for id_, (path, image) in shown.items()
+    ]
+    await upsert(tx, goods, rows, when=lambda new: or_(g.path != new.path, g.image != new.image))
+
+
+async def recall_goods(tx: Tx, connector: str, ids: Collection[int]) -> dict[int, tuple[str, str]]:
+    """Path and picture of these products, as far as they were ever met."""
+    g = goods.c
+    query = select(g.id, g.path, g.image).where(g.connector == connector, g.id.in_(list(ids)))
+    return {id_: (path, image) for id_, path, image in await tx.execute(query)}
 
 
 async def refunded(tx: Tx, connector: str, order_ids: Sequence[int]) -> dict[int, int]:

@@ -194,6 +194,14 @@ stocks = _table(
     Column("read_at", Double, nullable=False),
 )
 
+#: Where a product is shown, for events that name it: the path of its page, and a picture.
+goods = _table(
+    "goods",
+    _id(),
+    Column("path", Text, nullable=False),
+    Column("image", Text, nullable=False),
+)
+
 #: Carts, which can only be looked at by a UUID that somebody told us. `sealed`: as it was last seen.
 #: `state`: open, abandoned, vanished (nobody knows yet why), bought or gone.
 carts = _table(

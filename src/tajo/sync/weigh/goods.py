@@ -38,6 +38,7 @@ async def products(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
         writes = list(desk.destination.gone_product(id_, sorted(before.get(id_, ()))))
         telling.append((Key(batch.resource, id_), writes))
     await _tell(tx, desk, batch, weighed, telling)
+    await known.remember_goods(tx, desk.connector, {p.id: (p.path, p.image) for p in found})
     if desk.policy.stock:
         await _stock(tx, desk, batch, weighed, found)
     return weighed

@@ -67,8 +67,8 @@ async def orders(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
     found, gone, weighed = readable(batch, Order)
     forgotten = await _forgotten(tx, desk, weighed, found)
     met = await _compare(tx, desk, batch, weighed, [order for order in found if order.id not in forgotten])
-    for one in met:
-        weighed.events += desk.happened(_happened(desk, one))
+    happened = [event for one in met for event in _happened(desk, one)]
+    weighed.events += desk.happened(await _illustrated(tx, desk, happened))
     await known.remember_orders(tx, desk.connector, [one.row for one in met])
     strangers = await _discount(tx, desk, batch, weighed, gone)
     strangers |= await _touch_buyers(tx, desk, batch, weighed, met)
@@ -128,6 +128,22 @@ def _happened(desk: Desk, one: _Met) -> Iterable[Event]:
             modified_at=old.modified_at,
         )
     return events.of_order(one.order, before, placed=desk.policy.placed, live_since=desk.live_since)
+
+
+async def _illustrated(tx: Tx, desk: Desk, happened: Sequence[Event]) -> list[Event]:
+    """The events, with each line's page and picture as far as the product was met."""
+    orders = [event.record for event in happened if isinstance(event.record, Order)]
+    shown = await known.recall_goods(
+        tx, desk.connector, {line.product_id for order in orders for line in order.lines}
+    )
+
+    def complete(order: Order) -> Order:
+        lines = [(line, *shown.get(line.product_id, ("", ""))) for line in order.lines]
+        return replace(
+            order, lines=tuple(replace(line, path=path, image=image) for line, path, image in lines)
+        )
+
+    return [replace(event, record=complete(order)) for event, order in zip(happened, orders, strict=True)]
 
 
 async def _touch_buyers(

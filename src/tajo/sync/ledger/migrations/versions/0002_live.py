@@ -38,6 +38,15 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "goods",
+        sa.Column("connector", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("image", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("connector", "id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "carts",
         sa.Column("connector", sa.String(length=64), nullable=False),
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
