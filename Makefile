@@ -6,10 +6,10 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK := pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
-.PHONY: help demo test lint bench docs lock clean
+.PHONY: help demo test nightly lint bench docs lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.runtime ## A simulated store's history arrives in a simulated Brevo
 	@$(BIN)/tajo demo
@@ -17,6 +17,9 @@ demo: .venv/.runtime ## A simulated store's history arrives in a simulated Brevo
 test: .venv/.dev ## All tests, on SQLite and on a PostgreSQL of their own
 	@scripts/postgres
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal
+
+nightly: .venv/.dev ## A thousand storms of each kind, in an hour or so
+	@TAJO_STORMS=1000 $(BIN)/python -m pytest -q -n 2 --timeout 7200 tests/storms
 
 lint: .venv/.dev ## Style, format and types
 	@$(BIN)/ruff check --quiet .

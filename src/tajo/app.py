@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 from tajo import config
 from tajo.bigcommerce import Api as StoreApi
 from tajo.bigcommerce import BigCommerceSource
-from tajo.bigcommerce.scopes import EVENTS, UNSCOPED
+from tajo.bigcommerce.scopes import EVENTS, STOCK, UNSCOPED
 from tajo.brevo import Api as BrevoApi
 from tajo.brevo import BrevoDestination, ConsentMode, Lists, Rules, StorefrontRules
 from tajo.errors import Usage
@@ -304,8 +304,15 @@ def _rules(name: str, settings: config.Connector) -> Rules:
         consent=ConsentMode(settings.consent),
         id_prefix="" if name == "bigcommerce" else f"{name}-",
         events=_events(name, settings),
-        event_contacts={EVENTS[line.scope]: line.contact for line in settings.webhooks if line.contact},
+        event_contacts=_event_contacts(settings),
     )
+
+
+def _event_contacts(settings: config.Connector) -> dict[EventKind, str]:
+    """Whose the events are that are about no person: of all about stock, unless it has a line of its own."""
+    named = {EVENTS[line.scope]: line.contact for line in settings.webhooks if line.contact}
+    stock = named.get(EventKind.INVENTORY_CHANGED)
+    return (dict.fromkeys(STOCK, stock) if stock else {}) | named
 
 
 def _events(name: str, settings: config.Connector) -> dict[EventKind, str]:

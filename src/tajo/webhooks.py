@@ -58,9 +58,10 @@ async def register(tajo: Tajo, name: str, store: StoreApi, brevo: BrevoApi) -> R
 
 
 async def remove(tajo: Tajo, name: str, store: StoreApi, brevo: BrevoApi) -> Report:
-    """Nobody shall call us for this connector any more, and Brevo not at all."""
+    """The store shall not call us any more, nor Brevo, whose one webhook serves all connectors."""
     report = await _hooks(tajo, name, store).remove(secret(tajo, name))
-    await BrevoHooks(brevo).remove(f"{public_url(tajo.settings)}{BREVO}")
+    if tajo.settings.server.public_url:
+        await BrevoHooks(brevo).remove(f"{tajo.settings.server.public_url}{BREVO}")
     return report
 
 

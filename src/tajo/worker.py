@@ -130,7 +130,7 @@ class Worker:
         """All of it at first and once a day, and in between what changed and no webhook told."""
         while True:
             first, full = await self._what_is_due()
-            if first or full or self._settings.sync_mode != "realtime" or self._silent:
+            if first or full or not self._by_webhooks_alone() or self._silent:
                 await self._reconcile(line, full=full, first=first)
             self._woken.set()
             rest = self._settings.reconcile_every.total_seconds()
@@ -141,6 +141,9 @@ class Worker:
                 await self._clock.sleep(min(left, POLLING))
                 if (await self._what_is_due())[1]:
                     break
+
+    def _by_webhooks_alone(self) -> bool:
+        return self._settings.sync_mode == "realtime" and bool(self._tajo.settings.server.public_url)
 
     async def _what_is_due(self) -> tuple[bool, bool]:
         """Whether nothing was ever swept to the end, and whether the daily look at everything is due."""

@@ -88,6 +88,7 @@ class EventPayloads:
         before = event.status_before
         return _known(
             order_id=f"{self._prefix}{order.id}",
+            cart_id=order.cart_id,
             status=self._commerce.status(order.status_id, order.status),
             status_before=None if before is None else self._commerce.status(before),
             total=money(order.total),

@@ -6,7 +6,7 @@ import asyncio
 import fcntl
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from threading import Thread
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -213,6 +213,7 @@ def _engine(url: str) -> AsyncEngine:
     parsed = parsed.set(drivername=driver)
     if driver.startswith("postgresql"):
         return create_async_engine(parsed, pool_size=5)
+    _keep_to_ourselves(parsed.database)
     arguments, options = parsed.get_dialect()().create_connect_args(parsed)
     workers: list[Thread] = []
 
@@ -227,6 +228,13 @@ def _engine(url: str) -> AsyncEngine:
     event.listen(engine.sync_engine, "connect", _tune_sqlite)
     _workers[engine.sync_engine] = workers
     return engine
+
+
+def _keep_to_ourselves(database: str | None) -> None:
+    """Make the file so that only its owner may read it; SQLite makes those beside it likewise."""
+    if database and database != ":memory:":
+        with suppress(OSError):  # connecting tells what is wrong
+            os.close(os.open(database, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def _engine_beside(address: URL) -> Engine:

@@ -216,17 +216,18 @@ async def _recovered(tx: Tx, desk: Desk, weighed: Weighed, met: Sequence[_Met]) 
         for one in met
         if one.row["placed"] and one.order.cart_id and (key := cart_of(one.order))
     }
-    for id_, facts in (await carts.bought(tx, desk.connector, bought)).items():
-        order = bought[id_]
-        if facts.state == carts.ABANDONED and plausible(order.email):
-            event = Event(
-                kind=EventKind.CART_RECOVERED,
-                key=Key(Resource.CARTS, id_),
-                at=order.created,
-                email=order.email,
-                record=order,
-            )
-            weighed.events += desk.happened([event])
+    happened = [
+        Event(
+            kind=EventKind.CART_RECOVERED,
+            key=Key(Resource.CARTS, id_),
+            at=bought[id_].created,
+            email=bought[id_].email,
+            record=bought[id_],
+        )
+        for id_, facts in (await carts.bought(tx, desk.connector, bought)).items()
+        if facts.state == carts.ABANDONED and plausible(bought[id_].email)
+    ]
+    weighed.events += desk.happened(await _illustrated(tx, desk, happened))
 
 
 def cart_of(order: Order) -> Key | None:
