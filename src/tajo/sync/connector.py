@@ -19,6 +19,7 @@ from tajo.sync.ledger import carts, known, outgoing, people, queue, runs, unmet
 from tajo.sync.ledger.store import Ledger
 from tajo.sync.model import Batch, Key, Resource, Store
 from tajo.sync.moments import moment
+from tajo.sync.pages import ahead, gathered
 from tajo.sync.ports import Destination, Source, urgent
 from tajo.sync.shipping import Shipping, event_key
 from tajo.sync.weigh import Desk, Policy, Weighed
@@ -62,7 +63,6 @@ PARTS: dict[str, frozenset[Resource]] = {
 }
 
 _CENSUS = "contacts"
-_GATHERED = 500
 _GUESTS_AT_ONCE = 500
 _DRAIN_AT_ONCE = 2000
 _STOCK = 2000
@@ -360,7 +360,7 @@ class Connector:
         since = None if position.since is None else moment(position.since)
         pages = self._source.pages(resource, since=since, cursor=position.cursor)
         stock = _STOCK
-        async for batch in _ahead(_gathered(pages)):
+        async for batch in ahead(gathered(pages)):
             if tally.total is None:
                 unknown = batch.total is None and batch.cursor
                 tally.total = await self._source.count(resource, since=since) if unknown else batch.total
@@ -515,30 +515,3 @@ class Connector:
         async with self._ledger.begin() as tx:
             ids = await people.orphans(tx, self.name)
             await queue.enqueue(tx, self.name, [Key(Resource.ORDERS, id_) for id_ in ids], now=self._now())
-
-
-async def _gathered(pages: AsyncIterator[Batch]) -> AsyncIterator[Batch]:
-    """A few pages as one batch: what is asked of the ledger costs the same for a page as for four."""
-    held: list[Batch] = []
-    async for page in pages:
-        held.append(page)
-        if not page.cursor or sum(len(one.changes) for one in held) >= _GATHERED:
-            changes = [change for one in held for change in one.changes]
-            yield Batch(page.resource, changes, held[0].read_at, page.cursor, held[0].total)
-            held = []
-
-
-async def _ahead(pages: AsyncIterator[Batch]) -> AsyncIterator[Batch]:
-    """Read the next page while this one is delivered."""
-
-    async def read() -> Batch | None:
-        return await anext(pages, None)
-
-    upcoming = asyncio.create_task(read())
-    try:
-        while (batch := await upcoming) is not None:
-            upcoming = asyncio.create_task(read())
-            yield batch
-    finally:
-        upcoming.cancel()
-        await asyncio.gather(upcoming, return_exceptions=True)

@@ -152,7 +152,7 @@ class Shipping:
         """Send all that may go now, and return when it has been answered. Raises `Mend`."""
         self._hurry.update(lane for lane in self._waiting if lane is not None)
         self._moved.set()
-        await self._until(lambda: not (self._busy or self._waiting or self._events))
+        await self._until(lambda: not (self._busy or self._waiting or (self._events and not self._held_back)))
 
     def _event_name(self, place: int, write: Write) -> bytes:
         """Events go in the order in which they were found."""

@@ -49,6 +49,8 @@ async def subscribers(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
     ]
     changed = await people.remember_subscribers(tx, desk.connector, rows) | left
     await _depart(tx, desk, left, batch.read_at)
+    # Whoever has a newsletter record has not left, however late it is met.
+    await people.rejoin(tx, desk.connector, by_person.keys())
     if desk.touch:
         weighed.again |= await others(tx, desk, changed)
         accounts = await people.accounts_of(tx, desk.connector, by_person.keys())
