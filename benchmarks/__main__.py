@@ -15,7 +15,9 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.shop import BATCH, LISTS, ORDER_BATCH, SETTING, Shop, least_reads, open_shop
+from benchmarks.ingestion import ingestion
+from benchmarks.live import live
+from benchmarks.shop import BATCH, LISTS, ORDER_BATCH, SETTING, Shop, Sync, least_reads, open_shop
 
 Row = tuple[str, str, str, str]
 
@@ -23,7 +25,7 @@ Row = tuple[str, str, str, str]
 def main() -> None:
     """Measure one claim after the other, and print each as it is known."""
     console = Console(width=120)
-    for claim in (calls, throughput, memory, limits):
+    for claim in (calls, throughput, memory, limits, ingestion, live):
         table = Table(title=f"{claim.__name__}: {claim.__doc__}", title_justify="left", box=None)
         for heading in ("what", "measured", "floor or size", "ratio"):
             table.add_column(heading, justify="left" if heading == "what" else "right")
@@ -39,11 +41,8 @@ def calls() -> Iterator[Row]:
         first = shop.sync()
         reads, writes = shop.counts("store"), shop.counts("account")
         rows = {name: _total(shop, name) for name in LISTS}
-        seen = {name: tally["written"] for name, tally in first.account["resources"].items()}
         yield _ratio("first sync, reads", sum(reads.values()), least_reads(rows, reads))
-        least = shop.lanes() + ceil(seen["orders"] / ORDER_BATCH)
-        goods = _held(shop, "products") / BATCH, _held(shop, "categories") / BATCH
-        yield _ratio("first sync, writes", _writes(writes), least + sum(map(ceil, goods)))
+        yield _ratio("first sync, writes", _writes(writes), _least(shop, first))
         singly = sum(writes[route] for route in _SINGLY)
         yield "  beside them, single contacts: rows that Brevo dropped from imports", f"{singly:,}", "", ""
         other = sum(writes.values()) - _writes(writes) - singly
@@ -100,6 +99,9 @@ def memory() -> Iterator[Row]:
             peaks.append(run.peak)
             what = f"{size:,} customers + {size:,} orders"
             yield f"peak MiB, {what} ({run.wall:,.0f} s)", f"{run.peak:.0f}", "", ""
+            yield _ratio(
+                "  writes in imports and batches", _writes(shop.counts("account")), _least(shop, run)
+            )
     yield "growth", f"{peaks[1]:.0f} MiB", f"{peaks[0]:.0f} MiB", f"{peaks[1] / peaks[0]:.2f}"
 
 
@@ -116,6 +118,13 @@ def limits() -> Iterator[Row]:
             f"{floor:.1f}",
             f"{run.wall / floor:.3f}",
         )
+
+
+def _least(shop: Shop, first: Sync) -> int:
+    """The fewest imports and batches for what the first sync wrote."""
+    orders: float = first.account["resources"]["orders"]["written"] / ORDER_BATCH
+    goods = _held(shop, "products") / BATCH, _held(shop, "categories") / BATCH
+    return shop.least_imports() + sum(map(ceil, (orders, *goods)))
 
 
 def _ratio(what: str, measured: int, floor: int) -> Row:

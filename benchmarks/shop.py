@@ -19,6 +19,12 @@ import httpx
 
 PAGE, ORDER_BATCH, BATCH = 250, 1000, 100
 
+IMPORT = 8_000_000
+"""Bytes of one import."""
+
+FULL = IMPORT - 5_000
+"""From here on no further contact need fit in."""
+
 #: The lists that are read page by page, by their route in the simulator.
 LISTS = {
     "customers": "GET /v3/customers",
@@ -78,15 +84,24 @@ class Shop:
         url = self.store if side == "store" else self.account
         return Counter(httpx.get(f"{url}/_sandbox/counts", timeout=60).json()["routes"])
 
-    def lanes(self) -> int:
-        """How many different sets of lists and blocklisting the imports so far had."""
+    def least_imports(self) -> int:
+        """In how few imports the contacts could have gone: the full ones, and one for what is left of a lane.
+
+        The simulator remembers the last bodies only; of those before, the full ones count.
+        """
+        requests = httpx.get(f"{self.account}/_sandbox/outbox", timeout=60).json()["requests"]
+        sizes = [entry["bytes"] for entry in requests if entry["path"].endswith("/contacts/import")]
         bodies = httpx.get(f"{self.account}/_sandbox/bodies", params={"last": 1000}, timeout=120).json()
-        found = set()
-        for entry in bodies["bodies"] if isinstance(bodies, dict) else bodies:
-            if entry["path"].endswith("/contacts/import"):
-                body = entry["body"] if isinstance(entry["body"], dict) else json.loads(entry["body"])
-                found.add((tuple(body["listIds"]), body.get("emailBlacklist")))
-        return len(found)
+        lanes = [
+            (tuple(entry["body"]["listIds"]), entry["body"].get("emailBlacklist"))
+            for entry in bodies["bodies"]
+            if entry["path"].endswith("/contacts/import")
+        ]
+        rest: Counter[tuple[Any, Any]] = Counter()
+        for size, lane in zip(reversed(sizes), reversed(lanes), strict=False):
+            rest[lane] += size if size < FULL else 0
+        full: int = sum(size >= FULL for size in sizes)
+        return full + sum(ceil(size / IMPORT) for size in rest.values())
 
     def call(self, method: str, path: str, body: Any) -> httpx.Response:
         """Change the store, as its own staff would."""
@@ -106,6 +121,7 @@ def open_shop(*flags: Any, plan: str = "unlimited", tier: str = "unlimited") -> 
         env = {
             "BC_STORE_HASH": shop["store_hash"],
             "BC_ACCESS_TOKEN": shop["access_token"],
+            "BC_CLIENT_SECRET": shop["client_secret"],
             "TAJO_BIGCOMMERCE_API_URL": shop["url"],
             "BREVO_API_KEY": brevo["api_key"],
             "TAJO_BREVO_API_URL": brevo["url"],
