@@ -18,8 +18,8 @@ from tajo.sync.moments import moment
 
 Say = Callable[[str], None]
 
-GATHERED = 0.25
-"""Seconds in which a burst of notices becomes one look at each thing."""
+GATHERED, MOST_GATHERED, FEW = 0.25, 5.0, 20
+"""Seconds without a notice after which a burst is over, and that it may last; few things do not wait."""
 
 IDLE = 60.0
 """Seconds after which the queue is looked at even if nobody called."""
@@ -109,7 +109,16 @@ class Worker:
                 self._say(f"not now: {error}")
                 pause = min(error.seconds, IDLE)
             if await self._called(pause):
-                await self._clock.sleep(GATHERED)
+                await self._gather(line)
+
+    async def _gather(self, line: Line) -> None:
+        """Let a burst of notices become one look at each thing."""
+        began = self._clock.now()
+        while self._clock.now() - began < MOST_GATHERED:
+            self._woken.clear()
+            await self._clock.sleep(GATHERED)
+            if not self._woken.is_set() or await line.connector.count_due() <= FEW:
+                return
 
     async def _called(self, seconds: float) -> bool:
         """Wait so long, or until somebody calls; whether somebody did."""

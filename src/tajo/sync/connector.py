@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from math import inf
@@ -17,7 +17,7 @@ from tajo.sync.account import Account
 from tajo.sync.delivery import Delivery
 from tajo.sync.ledger import carts, known, outgoing, people, queue, runs, unmet
 from tajo.sync.ledger.store import Ledger
-from tajo.sync.model import Batch, Key, Resource, Store
+from tajo.sync.model import Batch, Key, Refund, Resource, Store
 from tajo.sync.moments import moment
 from tajo.sync.pages import ahead, gathered
 from tajo.sync.ports import Destination, Source, urgent
@@ -218,6 +218,11 @@ class Connector:
         """What can be followed now: a guest's contact would lack the orders that are not read yet."""
         early = frozenset({Resource.GUESTS, Resource.SUBSCRIBERS})
         return self._policy.resources if self._met_everybody else self._policy.resources - early
+
+    async def count_due(self) -> int:
+        """How many keys wait, now or later."""
+        async with self._ledger.begin() as tx:
+            return await queue.count_due(tx, self.name)
 
     async def next_due(self) -> float | None:
         """When something is to be looked at again, or sent; None if nothing waits."""
@@ -476,16 +481,23 @@ class Connector:
         wanted: dict[Resource, list[Key]] = {}
         for key in keys:
             wanted.setdefault(LOOK_AT.get(key.resource, key.resource), []).append(key)
+        refunded: set[int] = set()
         for resource in sorted(wanted, key=list(Resource).index):
             batch = await self._fetch(resource, sorted({key.id for key in wanted[resource]}))
             swept = self._sweeping.get(resource)
             again = not live and swept is not None and swept.since is None
-            for one in (*await self._source.companions(batch), batch):
+            for one in (*await self._companions(batch, refunded, live=live), batch):
                 async with self._delivery(one.resource, live=live) as delivery:
                     await self._deliver(delivery, one, again=again, live=live)
+            refunded |= {c.record.order_id for c in batch.changes if isinstance(c.record, Refund)}
             aliases = [key for key in wanted[resource] if key.resource != resource]
             async with self._ledger.begin() as tx:
                 await queue.looked_at(tx, self.name, aliases, batch.read_at)
+
+    async def _companions(self, batch: Batch, refunded: Collection[int], *, live: bool) -> Sequence[Batch]:
+        """What else must be read. A sweep has read it before, and what was `refunded` just now is known."""
+        rest = [c for c in batch.changes if c.key.resource != Resource.ORDERS or c.key.id not in refunded]
+        return await self._source.companions(replace(batch, changes=rest)) if live and rest else ()
 
     async def _fetch(self, resource: Resource, ids: Sequence[int]) -> Batch:
         if resource is not Resource.CARTS:

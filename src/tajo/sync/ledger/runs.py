@@ -54,8 +54,9 @@ class RunRecord(Struct, frozen=True, kw_only=True):
 
 
 async def connection(tx: Tx, connector: str, now: float) -> Connection:
-    """The connector's row, made at the first look: from that moment on it is live."""
-    await upsert(tx, connectors, [{"connector": connector, "live_since": now, "rules": ""}], overwrite=())
+    """The connector's row, made at the first look: from that second on it is live, as dates have no finer."""
+    blank = {"connector": connector, "live_since": float(int(now)), "rules": ""}
+    await upsert(tx, connectors, [blank], overwrite=())
     c = connectors.c
     row = (await tx.execute(select(c.live_since, c.rules).where(c.connector == connector))).one()
     return Connection(row.live_since, row.rules)
