@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tajo.bigcommerce import Api, BigCommerceSource, Declined
 from tajo.bigcommerce.resources import LISTINGS
@@ -753,7 +754,7 @@ async def test_categories_come_with_path_and_channel_in_batches_that_can_be_resu
         (Resource.REFUNDS, "/v3/orders/payment_actions/refunds"),
     ],
 )
-async def test_ids_are_looked_at_fifty_a_call_and_what_is_missing_is_gone(
+async def test_ids_are_looked_at_a_hundred_a_call_and_what_is_missing_is_gone(
     resource: Resource, path: str
 ) -> None:
     def answer(params: Params) -> Any:
@@ -761,11 +762,11 @@ async def test_ids_are_looked_at_fifty_a_call_and_what_is_missing_is_gone(
         return listed([customer(number, order_id=1) for number in reversed(wanted) if number != 77])
 
     shop = Shop().on(path, answer)
-    wanted = [*range(1, 121), 5]
+    wanted = [*range(1, 221), 5]
     batch = await shop.source.fetch(resource, wanted)
-    assert ids([batch]) == list(range(1, 121))
+    assert ids([batch]) == list(range(1, 221))
     assert [change.key.id for change in batch.changes if change.record is None] == [77]
-    assert [len(asked["id:in"].split(",")) for asked in shop.calls(path)] == [50, 50, 20]
+    assert [len(asked["id:in"].split(",")) for asked in shop.calls(path)] == [100, 100, 20]
     assert all(asked["limit"] == "250" for asked in shop.calls(path))
 
 
@@ -905,40 +906,76 @@ async def test_no_carts_need_no_call() -> None:
 
 # -- the refunds of some orders
 
+REFUNDS = "/v3/orders/payment_actions/refunds"
 
-async def test_refunds_are_asked_for_by_fifty_orders_at_a_time() -> None:
+
+def looked_at(*orders: Order) -> Batch:
+    """What a look at these orders found."""
+    return Batch(Resource.ORDERS, [Change(Key(Resource.ORDERS, one.id), one) for one in orders], 0.0)
+
+
+def refunded(number: int, status: int = 4) -> Order:
+    return Order(id=number, status_id=status, created=SINCE, total=Decimal(20))
+
+
+async def refunds_of(shop: Shop, *orders: int) -> Batch:
+    """The refunds that come with these orders, all of which say that there are some."""
+    (batch,) = await shop.source.companions(looked_at(*map(refunded, orders)))
+    return batch
+
+
+async def test_refunds_are_asked_for_by_a_hundred_orders_at_a_time() -> None:
     def answer(params: Params) -> Any:
         orders = [int(one) for one in params["order_id:in"].split(",")]
         return listed([{"id": 1000 + one, "order_id": one, "total_amount": 1.5} for one in orders if one % 2])
 
-    shop = Shop().on("/v3/orders/payment_actions/refunds", answer)
-    batch = await shop.source.refunds_of([*range(1, 61), 1])
-    assert len(shop.calls("/v3/orders/payment_actions/refunds")) == 2
+    shop = Shop().on(REFUNDS, answer)
+    batch = await refunds_of(shop, *range(1, 121), 1)
+    assert len(shop.calls(REFUNDS)) == 2
     assert records(batch) == [
-        Refund(id=1000 + one, order_id=one, amount=Decimal("1.5")) for one in range(1, 61, 2)
+        Refund(id=1000 + one, order_id=one, amount=Decimal("1.5")) for one in range(1, 121, 2)
     ]
+
+
+async def test_only_orders_that_say_so_are_asked_for_refunds() -> None:
+    shop = Shop()
+    gone = Change(Key(Resource.ORDERS, 99), None)
+    batch = looked_at(*(refunded(status + 1, status) for status in range(15)))
+    await shop.source.companions(replace(batch, changes=[*batch.changes, gone]))
+    assert shop.calls(REFUNDS) == [{"order_id:in": "5,15", "limit": "250"}]
+
+
+async def test_what_brings_no_refunds_needs_no_call() -> None:
+    shop = Shop()
+    account = Change(Key(Resource.CUSTOMERS, 4), Customer(id=4, email="ann@example.com"))
+    assert await shop.source.companions(looked_at(refunded(7, status=2))) == []
+    assert await shop.source.companions(Batch(Resource.CUSTOMERS, [account], 0.0)) == []
+    assert shop.source.calls == 0
+
+
+async def test_read_at_of_refunds_is_before_the_first_is_asked_for() -> None:
+    shop = Shop()
+    await shop.source.open()
+    before = shop.clock.time
+    assert (await refunds_of(shop, 7)).read_at == before
 
 
 async def test_many_refunds_of_one_order_come_on_many_pages() -> None:
     rows = [{"id": number, "order_id": 7, "total_amount": number} for number in range(1, 6)]
-    shop = Shop().on("/v3/orders/payment_actions/refunds", numbered(rows, size=2))
-    batch = await shop.source.refunds_of([7])
-    assert [change.key.id for change in batch.changes] == [1, 2, 3, 4, 5]
+    shop = Shop().on(REFUNDS, numbered(rows, size=2))
+    assert ids([await refunds_of(shop, 7)]) == [1, 2, 3, 4, 5]
 
 
 async def test_a_filter_of_refunds_that_is_ignored_is_noticed() -> None:
-    shop = Shop().on("/v3/orders/payment_actions/refunds", listed([{"id": 1, "order_id": 8}]))
+    shop = Shop().on(REFUNDS, listed([{"id": 1, "order_id": 8}]))
     with pytest.raises(Mend, match="ignored the filter order_id:in"):
-        await shop.source.refunds_of([7])
+        await refunds_of(shop, 7)
 
 
 async def test_a_payment_that_was_declined_gives_nothing_back() -> None:
     payments = [{"amount": 4, "is_declined": True}, {"amount": 6, "is_declined": False}]
-    shop = Shop().on(
-        "/v3/orders/payment_actions/refunds",
-        listed([{"id": 1, "order_id": 7, "total_amount": 10, "payments": payments}]),
-    )
-    assert records(await shop.source.refunds_of([7])) == [Refund(id=1, order_id=7, amount=Decimal(6))]
+    shop = Shop().on(REFUNDS, listed([{"id": 1, "order_id": 7, "total_amount": 10, "payments": payments}]))
+    assert records(await refunds_of(shop, 7)) == [Refund(id=1, order_id=7, amount=Decimal(6))]
 
 
 # -- the newest

@@ -28,6 +28,7 @@ from tajo.sync.model import (
     Customer,
     Event,
     EventKind,
+    Farewell,
     Key,
     Line,
     Order,
@@ -651,17 +652,53 @@ def opening(request: httpx.Request) -> httpx.Response:
             return httpx.Response(200, json={"code": "EUR"})
 
 
-async def test_who_leaves_the_lists_leaves_those_that_the_rules_name_and_no_other() -> None:
-    account = Account(opening)
+async def leaving(
+    account: Account, how: Farewell, answer: httpx.Response, *, withdrawn: bool = False
+) -> tuple[Outcome, httpx.Request]:
+    """What becomes of somebody's farewell, and how it was said."""
     brevo = destination(account, lists=Lists(all_customers="All", buyers="Buyers"))
     await brevo.open(STORE)
-    account.answer = lambda _: httpx.Response(204)
-    assert await brevo.leave_lists(123)
-    request = account.requests[-1]
+    account.answer = lambda _: answer
+    (outcome,) = await brevo.tell([brevo.farewell(b"p", 123, how, withdrawn=withdrawn)])
+    return outcome, account.requests[-1]
+
+
+@pytest.mark.parametrize(
+    ("withdrawn", "told"),
+    [
+        (False, {"unlinkListIds": [4, 9]}),
+        (True, {"unlinkListIds": [4, 9], "emailBlacklisted": True}),
+    ],
+)
+async def test_who_leaves_the_lists_leaves_those_that_the_rules_name_and_no_other(
+    withdrawn: bool, told: dict[str, Any]
+) -> None:
+    account = Account(opening)
+    outcome, request = await leaving(account, Farewell.SOFT, httpx.Response(204), withdrawn=withdrawn)
     assert (request.method, request.url.path) == ("PUT", "/v3/contacts/123")
-    assert json.loads(request.content) == {"unlinkListIds": [4, 9]}
-    account.answer = lambda _: httpx.Response(404)
-    assert not await brevo.leave_lists(124)
+    assert json.loads(request.content) == told
+    assert (outcome.verdict, outcome.contact_id) == (Verdict.DELIVERED, 123)
+
+
+async def test_who_leaves_for_good_is_deleted() -> None:
+    account = Account(opening)
+    outcome, request = await leaving(account, Farewell.HARD, httpx.Response(204))
+    assert (request.method, request.url.path) == ("DELETE", "/v3/contacts/123")
+    assert outcome.verdict is Verdict.DELIVERED
+
+
+@pytest.mark.parametrize("how", Farewell)
+async def test_who_has_left_already_has_left(how: Farewell) -> None:
+    gone = httpx.Response(404, json={"code": "document_not_found"})
+    outcome, _ = await leaving(Account(opening), how, gone)
+    assert outcome.verdict is Verdict.DELIVERED
+
+
+@pytest.mark.parametrize("how", Farewell)
+async def test_a_farewell_that_brevo_declines_is_refused(how: Farewell) -> None:
+    declined = httpx.Response(400, json={"code": "invalid_parameter", "message": "no"})
+    outcome, _ = await leaving(Account(opening), how, declined)
+    assert outcome.verdict is Verdict.REFUSED
 
 
 async def test_the_destination_tells_events_by_the_stores_own_words_once_it_is_open() -> None:

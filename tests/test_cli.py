@@ -28,7 +28,12 @@ def _nothing_around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("preview cart 7", "cannot preview a `cart`"),
         ("export", "Missing argument 'DIR'"),
         ("failures replay nobody", "`nobody` names no record"),
+        ("hooks nonsense", "No such command 'nonsense'"),
+        ("forget", "Missing argument 'EMAIL'"),
+        ("serve --port x", "Invalid value for '--port'"),
         ("sync --plan", "brevo.api_key"),
+        ("serve", "brevo.api_key"),
+        ("hooks register", "brevo.api_key"),
     ],
 )
 def test_wrong_words_are_named_with_exit_code_2(

@@ -1,8 +1,9 @@
 """Settings: what may be written, what the environment fills in, and one message for each mistake."""
 
 # ruff: noqa: E501 - a mistake and its message read best side by side
+import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -56,6 +57,8 @@ def test_three_lines_are_enough() -> None:
     assert shop.order_statuses.placed == {2, 3, 7, 8, 9, 10, 11, 12}
     assert (shop.cart.abandoned_after, shop.cart.min_value) == (timedelta(hours=1), 0)
     assert (shop.sync_mode, shop.delete_behavior, shop.webhooks) == ("hybrid", "soft", ())
+    assert (shop.reconcile_every, shop.full_sync_at) == (timedelta(minutes=15), time(3))
+    assert (shop.left_to_others, shop.signatures) == (20, "auto")
 
 
 SEED = """\
@@ -129,6 +132,11 @@ def test_everything_at_once() -> None:
         custom_fields: {VAT number: VAT, Birthday: BIRTHDAY}
         sync_mode: batch
         delete_behavior: hard
+        signatures: strict
+        reconcile_every: 90s
+        full_sync_at: "4:30"
+        left_to_others: 0
+        webhooks: [{scope: store/inventory/updated, destination: stock, contact: stock@shop.example}]
     """
     found = read(text, {"DELAY": "1h"})
     assert (found.brevo.api_url, found.brevo.plan) == ("http://localhost:9/v3", "extended")
@@ -139,6 +147,9 @@ def test_everything_at_once() -> None:
     assert shop.storefronts[1].lists == (3, "Dutch")
     assert shop.order_statuses.counted == {2, 10}
     assert shop.cart.min_value == Decimal("25.50")
+    assert (shop.signatures, shop.left_to_others) == ("strict", 0)
+    assert (shop.reconcile_every, shop.full_sync_at) == (timedelta(seconds=90), time(4, 30))
+    assert [hook.contact for hook in shop.webhooks] == ["stock@shop.example"]
     assert [(rule.path, rule.attribute) for rule in shop.rules][-2:] == [
         ("custom_fields.VAT number", "VAT"),
         ("custom_fields.Birthday", "BIRTHDAY"),
@@ -274,6 +285,12 @@ def test_variables_are_put_into_text() -> None:
         ("order_statuses: {counted: 2}", "1: order_statuses.counted: must be a list, such as `[1, 2]`"),
         ("order_statuses:\n  placed:\n  - 2\n  - 15", "4: order_statuses.placed[1]: must be a whole number from 0 to 14"),
         ("cart: {abandoned_after: 60}", "1: cart.abandoned_after: must be a time span such as `90s`, `30m`, `1h` or `2d`"),
+        ("reconcile_every: 15", "1: reconcile_every: must be a time span such as `90s`, `30m`, `1h` or `2d`"),
+        ("full_sync_at: 24:00", '1: full_sync_at: must be a time of day in quotes, such as `"03:00"`'),
+        ("full_sync_at: 3", '1: full_sync_at: must be a time of day in quotes, such as `"03:00"`'),
+        ("left_to_others: 91", "1: left_to_others: must be a whole number from 0 to 90"),
+        ("signatures: strickt", "1: signatures: must be one of `auto`, `strict`; did you mean `strict`?"),
+        ("webhooks: [{scope: store/x, destination: y, contact: 7}]", "1: webhooks[0].contact: must be text; put it in quotes"),
         ("cart: {min_value: .nan}", "1: cart.min_value: must be an amount such as `25` or `25.50`"),
         ("cart: {min_value: -1}", "1: cart.min_value: must be an amount such as `25` or `25.50`"),
         ("webhooks: [{scope: store/x}]", "1: webhooks[0].destination: is missing; add it"),
@@ -475,6 +492,17 @@ def test_the_example_loads_and_is_the_same_in_both_places() -> None:
     assert {rule.path: rule.attribute for rule in shop.rules}.items() <= DEFAULT_MAPPING.items()
     assert len(shop.rules) == len(DEFAULT_MAPPING) - 1
     assert (ROOT / "tajo.example.yaml").read_text(encoding="utf-8") == EXAMPLE
+
+
+def test_what_the_example_comments_out_may_be_written_as_it_stands() -> None:
+    found = read(re.sub(r"(?m)^( *)# (?=[a-z_]+:|  )", r"\1", EXAMPLE), ENV | {"BC_CLIENT_SECRET": "s"})
+    shop = found.connectors["bigcommerce"]
+    assert (shop.signatures, shop.reconcile_every) == ("auto", timedelta(minutes=15))
+    assert (shop.full_sync_at, shop.left_to_others) == (time(3), 20)
+    assert shop.webhooks[-1].contact == "stock@shop.example.com"
+    assert shop.custom_fields == {"VAT number": "VAT_NUMBER", "Birthday": "BIRTHDAY"}
+    assert shop.storefronts[1].language == "en"
+    assert found.server.public_url == "https://tajo.example.com"
 
 
 # What the settings name

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
@@ -48,7 +48,10 @@ def _written(value: Any) -> str:
     """A value as one writes it in YAML."""
     match value:
         case timedelta():
-            return f"{value // timedelta(hours=1)}h"
+            hours, rest = divmod(value, timedelta(hours=1))
+            return f"{value // timedelta(minutes=1)}m" if rest else f"{hours}h"
+        case time():
+            return f'"{value:%H:%M}"'
         case frozenset():
             return str(sorted(value))
         case dict():
