@@ -274,7 +274,6 @@ def _tune_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA wal_autocheckpoint=10000")
-    cursor.execute("PRAGMA cache_size=-8000")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
 
