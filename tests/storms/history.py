@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -23,9 +24,10 @@ class Account(NamedTuple):
 
 
 class Basket(NamedTuple):
-    """A cart as it was for a while; `email` that of its account if none was typed."""
+    """A cart as it was for a while; `email` of its account if none was typed. `touched`: by a shopper."""
 
     at: float
+    touched: float
     email: str
     total: float
 
@@ -41,7 +43,7 @@ class History:
     deleted: dict[int, float] = field(default_factory=dict)
     baskets: dict[str, list[Basket]] = field(default_factory=dict)
     vanished: dict[str, float] = field(default_factory=dict)
-    carts_named: set[str] = field(default_factory=set)
+    heard: dict[str, float] = field(default_factory=dict)
     emails: set[str] = field(default_factory=set)
     wishes: dict[str, list[tuple[float, bool]]] = field(default_factory=dict)
     unsubscribed: dict[str, list[float]] = field(default_factory=dict)
@@ -90,8 +92,9 @@ class History:
         for uuid, cart in self.world.carts.items():
             row = cart.record
             email = (row["email"] or accounts.get(row["customer_id"], "")).lower()
-            seen, state = self.baskets.setdefault(uuid, []), Basket(cart.touched, email, row["cart_amount"])
-            if not seen or seen[-1] != state:
+            seen = self.baskets.setdefault(uuid, [])
+            state = Basket(now, cart.touched, email, row["cart_amount"])
+            if not seen or seen[-1][1:] != state[1:]:
                 seen.append(state)
         for uuid in self.baskets.keys() - self.world.carts.keys():
             self.vanished.setdefault(uuid, now)
@@ -103,4 +106,11 @@ def stocks(product: dict[str, Any]) -> dict[tuple[int, int], int | None]:
     if len(variants) == 1 and not variants[0]["option_values"]:
         tracked = tracking == "product"
         return {(product["id"], 0): product["inventory_level"] if tracked else None}
-    return {(product["id"], v["id"]): v["inventory_level"] if tracking == "variant" else None for v in variants}
+    return {
+        (product["id"], v["id"]): v["inventory_level"] if tracking == "variant" else None for v in variants
+    }
+
+
+def occasion(name: str, at: float, properties: dict[str, Any]) -> str:
+    """What makes it this event: told again, it says the same of the same second."""
+    return json.dumps([name, int(at), properties], sort_keys=True)

@@ -10,11 +10,15 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import datetime
+from functools import partial
 from heapq import heappop, heappush
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import aiosqlite.core
@@ -30,8 +34,9 @@ from tajo.brevo import callbacks as marketing
 from tajo.errors import Later
 from tajo.http import Clock, Patience
 from tajo.sandbox.bigcommerce import TOKEN, carts, generate
-from tajo.sandbox.brevo import ManualClock
+from tajo.sandbox.brevo import Faults, ManualClock
 from tajo.sandbox.brevo.account import API_KEY
+from tajo.sandbox.brevo.faults import Weather
 from tajo.sandbox.shoppers import Shoppers
 from tajo.sync import unsubscribes
 from tajo.sync.ledger import runs
@@ -41,7 +46,7 @@ from tajo.sync.ledger.store import Ledger, Tx, open_ledger
 from tajo.sync.model import Notice
 from tests.sandbox_shop import Shop
 from tests.staged import Together
-from tests.storms.history import History
+from tests.storms.history import History, occasion
 from tests.test_sandbox_brevo import Brevo
 
 NAME = "bigcommerce"
@@ -89,15 +94,19 @@ class Killed(BaseException):
 
 
 class Fuse:
-    """Kills at the n-th dangerous moment (0: never). Whatever is tried after a kill dies, too."""
+    """Kills at the n-th dangerous moment (0: never): the `victim`, and whatever it tries afterwards."""
 
     def __init__(self, length: int = 0) -> None:
         self._left = length
         self.burnt = False
+        self.victim: asyncio.Task[None] | None = None
 
     def burn(self) -> None:
         self._left -= 1
-        self.burnt |= self._left == 0
+        if self._left == 0:
+            self.burnt = True
+            if self.victim:
+                self.victim.cancel()
         if self.burnt:
             raise Killed
 
@@ -123,19 +132,44 @@ class Brittle(Ledger):
 
 
 class Wire(httpx.AsyncBaseTransport):
-    """The way to an application. The process may die before a call and after it, and meanwhile life goes on."""
+    """The way to an application. The process may die before a call and after it, and meanwhile life goes on.
 
-    def __init__(self, app: Any, fuse: Fuse, meanwhile: Callable[[], Awaitable[None]]) -> None:
+    `unsure`: the events of every call whose answer did not come, or said nothing.
+    """
+
+    def __init__(
+        self, app: Any, fuse: Fuse, meanwhile: Callable[[], Awaitable[None]], unsure: Counter[str]
+    ) -> None:
         self._way = httpx.ASGITransport(app)
         self._fuse = fuse
         self._meanwhile = meanwhile
+        self._unsure = unsure
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        events = _events(request)
+        self._unsure.update(events)
         self._fuse.burn()
         await self._meanwhile()
         answer = await self._way.handle_async_request(request)
         self._fuse.burn()
+        if answer.status_code < 500:
+            self._unsure.subtract(events)
         return answer
+
+
+def _events(request: httpx.Request) -> list[str]:
+    """The events that a request tells."""
+    if request.method != "POST" or not request.url.path.removesuffix("/batch").endswith("/events"):
+        return []
+    body = json.loads(request.content)
+    return [
+        occasion(
+            event["event_name"],
+            datetime.fromisoformat(event["event_date"]).timestamp(),
+            event["event_properties"],
+        )
+        for event in body.get("events", [body])
+    ]
 
 
 class Wired(Tajo):
@@ -160,13 +194,13 @@ class Wired(Tajo):
             TOKEN,
             api_url="http://sandbox",
             clock=street.clock,
-            transport=Wire(street.shop.app, self._fuse, street.meanwhile),
+            transport=Wire(street.shop.app, self._fuse, street.meanwhile, street.unsure),
         )
         brevo = BrevoApi(
             API_KEY,
             api_url="http://brevo.test/v3",
             clock=street.clock,
-            transport=Wire(street.brevo.app, self._fuse, street.meanwhile),
+            transport=Wire(street.brevo.app, self._fuse, street.meanwhile, street.unsure),
         )
         try:
             yield store, brevo
@@ -176,7 +210,10 @@ class Wired(Tajo):
 
 
 class Street:
-    """The world of one storm. `history`: what happened in the store; `kills`: how often Tajo died."""
+    """The world of one storm. `history`: what happened in the store; `unsure`: how often Tajo could not know
+    whether an event had arrived. `tidy`: it never stops in the middle, unless it is killed. `restless`: how
+    often something happens while it waits for an answer.
+    """
 
     def __init__(self, seed: int, folder: Path) -> None:
         self.dice = random.Random(seed)
@@ -191,8 +228,9 @@ class Street:
             brevo=self.brevo.client,
         )
         self.history = History(self.shop.world)
-        self.kills = 0
+        self.unsure: Counter[str] = Counter()
         self.restless = 0.0
+        self.tidy = self.dice.random() < 0.5
         self._post: list[tuple[float, int, str, bytes]] = []
         self._sent = self._raised = 0
         self._busy = False
@@ -217,17 +255,24 @@ class Street:
     async def happen(self) -> None:
         """Time passes, and somebody does something."""
         await self.clock.sleep(self.dice.choice(PAUSES))
-        await (self._meddle() if self.dice.random() < 0.15 else self.shoppers.step())
+        await (self._meddle() if self.dice.random() < 0.15 else self._step())
         self.look()
 
     async def meanwhile(self) -> None:
         """Something may happen while Tajo waits for an answer."""
         if self.restless and not self._busy and self.dice.random() < self.restless:
             self._busy = True
-            self.clock.shop.now += self.dice.choice((0.5, 5.0))
-            await (self._meddle() if self.dice.random() < 0.3 else self.shoppers.step())
+            await self.clock.sleep(self.dice.choice((0.5, 5.0)))
+            await (self._meddle() if self.dice.random() < 0.3 else self._step())
             self._busy = False
         self.look()
+
+    async def _step(self) -> None:
+        """What the crowd does next. It is not its browsers that fail."""
+        account = self.brevo.app.state.account
+        bad, account.weather = account.weather, Weather(Faults())
+        await self.shoppers.step()
+        account.weather = bad
 
     async def _meddle(self) -> None:
         """One person as guest, reader and customer: what the crowd, in which everybody is new, never does."""
@@ -302,29 +347,39 @@ class Street:
         if notices:
             async with ledger.begin() as tx:
                 await tx.run_sync(self._inbox._keep, notices)
-            self.history.carts_named |= {uuid for _, notice in notices for uuid in notice.carts}
+            heard = self.history.heard
+            for _, notice in notices:
+                heard |= {uuid: max(notice.created, heard.get(uuid, 0.0)) for uuid in notice.carts}
         if gone:
             await unsubscribes.note(ledger, [NAME], gone)
 
     # --- Tajo
 
-    @asynccontextmanager
-    async def process(self, fuse: Fuse) -> AsyncIterator[tuple[Line, Ledger]]:
+    async def process(self, fuse: Fuse, work: Callable[[Line, Ledger], Awaitable[None]]) -> None:
         """Tajo at work, until it is done, gives up for now, or is killed."""
-        assert self._settings is not None
         kept = await open_ledger(f"sqlite:///{self.folder}/tajo.db", SECRET)
         ledger = Brittle(kept._engine, kept.secret)
         ledger.fuse = fuse
-        try:
-            async with Wired(self._settings, ledger, self, fuse).attend(NAME, lambda _: None) as line:
-                yield line, ledger
-        except BaseException as error:
-            if not _only(error, (Killed, Later, asyncio.CancelledError)):
-                raise
-        finally:
-            self.kills += fuse.burnt
-            await ledger.close()
-            self.look()
+        before, told, error = asyncio.all_tasks(), len(self.told()), None
+        fuse.victim = asyncio.create_task(self._attend(fuse, ledger, work))
+        await asyncio.wait([fuse.victim])
+        if fuse.burnt:
+            await _end({fuse.victim} | asyncio.all_tasks() - before)
+        elif (error := fuse.victim.exception()) and not _only(error, Later):
+            raise error
+        if fuse.burnt or error or not self.tidy:  # what was answered may not have been noted
+            self.unsure.update(occasion(e["name"], e["at"], e["properties"]) for e in self.told()[told:])
+        await ledger.close()
+        self.look()
+
+    async def _attend(
+        self, fuse: Fuse, ledger: Ledger, work: Callable[[Line, Ledger], Awaitable[None]]
+    ) -> None:
+        assert self._settings is not None
+        async with Wired(self._settings, ledger, self, fuse).attend(NAME, lambda _: None) as line:
+            await work(line, ledger)
+            if self.tidy:
+                await line.connector.replay([])
 
     async def follow(self, line: Line, ledger: Ledger) -> None:
         await line.connector.send_due()
@@ -344,16 +399,38 @@ class Street:
         await self.shop.control("POST", "faults", {**BAD_STORE, "on": bad})
         await self.brevo.control("POST", "faults", BAD_BREVO if bad else {})
 
+    def told(self) -> list[dict[str, Any]]:
+        """The events that Brevo was told of, in their order; `at` in seconds since 1970."""
+        return [
+            {
+                "name": event.name,
+                "at": event.at / 1000,
+                "email": event.identifiers["email_id"],
+                "properties": json.loads(bytes(event.properties)),
+            }
+            for event in self.brevo.app.state.account.events
+        ]
+
     async def found(self, what: str) -> list[dict[str, Any]]:
         """What Brevo holds of it."""
         answer = await self.brevo.control("GET", what)
         return [json.loads(line) for line in answer.text.splitlines()]
 
 
-def _only(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bool:
+def _only(error: BaseException, kind: type[BaseException]) -> bool:
     if isinstance(error, BaseExceptionGroup):
-        return all(_only(inner, kinds) for inner in error.exceptions)
-    return isinstance(error, kinds)
+        return all(_only(inner, kind) for inner in error.exceptions)
+    return isinstance(error, kind)
+
+
+async def _end(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Nothing of a dead process goes on, or holds a lock; the simulators do not belong to it."""
+    orphans = [task for task in tasks if "/sandbox/" not in task.get_coro().cr_code.co_filename]  # type: ignore[union-attr]
+    orphans.sort(key=lambda task: int(task.get_name().rpartition("-")[2]))
+    for task in orphans:
+        task.cancel()
+    await asyncio.gather(*orphans, return_exceptions=True)
+    _AtOnce.end()
 
 
 # --- repeatable
@@ -371,13 +448,32 @@ class _Nobody:
     def join(self, _timeout: float) -> None: ...
 
 
+class _Letting(sqlite3.Connection):
+    """Lets go of its locks when it is closed, whatever still stands in the middle of a result."""
+
+    def close(self) -> None:
+        with suppress(sqlite3.ProgrammingError):
+            self.rollback()
+        super().close()
+
+
 class _AtOnce:
-    """Stands where aiosqlite hands its thread something to do: it is done at once, and heard of a turn later."""
+    """Stands where aiosqlite hands its thread something to do: done at once, and heard of a turn later."""
+
+    _opened: ClassVar[list[sqlite3.Connection]] = []
+
+    @classmethod
+    def end(cls) -> None:
+        """Take all connections away, as the operating system does when a process dies."""
+        while cls._opened:
+            cls._opened.pop().close()
 
     def put_nowait(self, job: tuple[asyncio.Future[Any] | None, Callable[[], Any]]) -> None:
         future, work = job
         try:
             result, error = work(), None
+            if isinstance(result, sqlite3.Connection):
+                self._opened.append(result)
         except Exception as raised:
             result, error = None, raised
         if future is None:
@@ -396,8 +492,10 @@ def repeatable(seed: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(aiosqlite.core, "Thread", _Nobody)
         patch.setattr(aiosqlite.core, "SimpleQueue", _AtOnce)
+        patch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=_Letting))
         patch.setattr(carts, "uuid4", lambda: UUID(int=dice.getrandbits(128), version=4))
         try:
             yield
         finally:
             random.setstate(before)
+            _AtOnce.end()

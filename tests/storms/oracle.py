@@ -11,9 +11,10 @@ Events are differences between two looks, so what was overwritten before anybody
 These must have been told at least once, of what was made since the connector is live and is still in the
 store: that a customer was created; that an order was placed, if it is in a status that means so; the final
 status of an order of which anything was told, and all that was given back for it; the final stock of
-whatever a change of stock was told of; that a cart that a webhook named is there, that it was left behind,
-and that it came back. None may be told that did not happen, in an order in which it did not happen, or twice
-(unless an answer was lost: Brevo knows no event again).
+whatever a change of stock was told of; that a cart is there of whose last change a webhook told, and that
+it was left behind; and of every cart of which that was told, that it was bought. None may be told that did
+not happen, in an order in which it did not happen, or twice, but where an answer got lost on its way or
+with the process: Brevo knows no event again.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from tests.storms.history import History, Sale, stocks
+from tests.storms.history import History, Sale, occasion, stocks
 
 Row = dict[str, Any]
 
@@ -141,6 +142,7 @@ def products(history: History, found: list[Row]) -> Iterator[str]:
                 yield f"product {key} has {level} in stock, not {row and row.get('stock')}"
         row = held.get(str(product["id"]))
         sold = product["is_visible"] and product["availability"] in ("available", "preorder")
+        sold = sold and bool(product["channels"])
         if row is None or (row["name"], not row["isDeleted"]) != (product["name"], sold):
             yield f"product {product['id']} is not as it was told"
         alive |= {str(product["id"]), *(f"{product['id']}-{v['id']}" for v in product["variants"])}
@@ -164,16 +166,15 @@ def categories(history: History, found: list[Row]) -> Iterator[str]:
 # --- what it was told
 
 
-def events(history: History, found: list[Row], *, live: float, now: float, twice: bool) -> Iterator[str]:
+def events(
+    history: History, found: list[Row], *, live: float, now: float, unsure: Counter[str]
+) -> Iterator[str]:
     told: dict[str, list[Row]] = {}
     for row in found:
-        about = {"email": row["identifiers"]["email_id"], **row["event_properties"]}
-        told.setdefault(row["event_name"], []).append(about)
-    if not twice:
-        seen = Counter(repr((row["event_name"], row["event_properties"])) for row in found)
-        for what, times in seen.items():
-            if times > 1 and not what.startswith(("('order_updated'", "('inventory", "('customer_updated'")):
-                yield f"told {times} times: {what}"
+        told.setdefault(row["name"], []).append({"email": row["email"], **row["properties"]})
+    for what, times in Counter(occasion(r["name"], r["at"], r["properties"]) for r in found).items():
+        if times > 1 + unsure[what]:
+            yield f"told {times} times: {what}"
     yield from _of_orders(history, told, live)
     yield from _of_customers(history, told, live)
     yield from _of_stock(history, told)
@@ -253,13 +254,14 @@ def _of_carts(history: History, told: dict[str, list[Row]], live: float, now: fl
     of = {name: Counter(row.get("cart_id") for row in told.get(f"cart_{name}", [])) for name in what}
     bought: dict[str, Row] = {}
     for order in [*history.world.store.orders, *history.world.store.archived.values()]:
-        if order["cart_id"] and order["cart_id"] in history.vanished:
+        paid = any(state.status for state in history.sales[order["id"]])
+        if paid and order["cart_id"] in history.vanished:
             bought[order["cart_id"]] = order
     sold = {row["order_id"] for row in told.get("cart_recovered", [])}
     for uuid, states in history.baskets.items():
         last, left = states[-1], history.vanished.get(uuid)
         ends = [*(state.at for state in states[1:]), left or now]
-        alone = any(e - s.at >= HOUR - BLUNT and s.email for s, e in zip(states, ends, strict=True))
+        alone = any(e - s.touched >= HOUR - BLUNT and s.email for s, e in zip(states, ends, strict=True))
         if of["created"][uuid] and not any(state.email for state in states):
             yield f"nobody knows whose cart {uuid} is, and it was told"
         if of["abandoned"][uuid] and not alone:
@@ -267,13 +269,15 @@ def _of_carts(history: History, told: dict[str, list[Row]], live: float, now: fl
         if of["deleted"][uuid] and (left is None or uuid in bought):
             yield f"cart {uuid} was {'bought' if left else 'never deleted'}, and was told to be deleted"
         order = bought.get(uuid)
-        if order and of["abandoned"][uuid] and str(order["id"]) not in sold:
-            if order["id"] in history.world.store.orders and order["status_id"] in PLACED:
-                yield f"cart {uuid} was left behind and then bought, and nobody was told"
-        if left is None and last.email and uuid in history.carts_named and last.at > live + BLUNT:
-            if not of["created"][uuid]:
+        placed = order and order["id"] in history.world.store.orders and order["status_id"] in PLACED
+        if order and placed and of["abandoned"][uuid] and str(order["id"]) not in sold:
+            yield f"cart {uuid} was left behind and then bought, and nobody was told"
+        heard = last.email and history.heard.get(uuid, 0.0) >= int(last.touched)
+        if left is None and heard and last.touched > live + BLUNT:
+            named = next(state.at for state in states if state.email)
+            if named > live + BLUNT and not of["created"][uuid]:
                 yield f"cart {uuid} is there, and nobody was told"
-            if last.at + HOUR + BLUNT < now and not of["abandoned"][uuid]:
+            if last.touched + HOUR + BLUNT < now and not of["abandoned"][uuid]:
                 yield f"cart {uuid} was left behind, and nobody was told"
     known = {str(row["id"]) for row in bought.values()}
     for order_id in sorted(sold - known):

@@ -175,7 +175,8 @@ class Options(Block):
         examples=[{"VAT number": "VAT_NUMBER"}],
     )
     webhooks: Annotated[tuple[Webhook, ...], Field(title="list")] = Field(
-        default=(), description="Which events are told, and their names in Brevo; without it all, under Tajo's names."
+        default=(),
+        description="Which events are told, and their names in Brevo; without it all, under Tajo's names.",
     )
     signatures: Annotated[
         Literal["auto", "strict"], PlainValidator(v.one_of(*SIGNATURES)), Field(title=" or ".join(SIGNATURES))

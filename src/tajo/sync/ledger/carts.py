@@ -12,6 +12,12 @@ from tajo.sync.ledger.tables import carts
 
 OPEN, ABANDONED, VANISHED, BOUGHT, GONE = "open", "abandoned", "vanished", "bought", "gone"
 
+#: It had been left behind before it was touched again, or vanished.
+RETURNED, MISSING = "returned", "missing"
+
+#: What was left behind once: if it is bought, it is recovered.
+LEFT = frozenset({ABANDONED, RETURNED, MISSING})
+
 
 class CartFacts(Struct, frozen=True):
     """What is remembered of a cart. `sealed`: the cart as it was last seen, if it was somebody's."""

@@ -103,7 +103,7 @@ async def discount_orders(tx: Tx, connector: str, ids: Collection[int], read_at:
     await tx.execute(
         update(orders)
         .where(c.connector == connector, c.id.in_(list(ids)))
-        .values(counted=False, read_at=read_at)
+        .values(counted=False, archived=True, read_at=read_at)
     )
 
 

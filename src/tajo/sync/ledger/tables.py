@@ -78,7 +78,8 @@ known = _table(
 )
 
 #: The little that is worth remembering of an order. `amount` and `refunded` in the default currency.
-#: `placed`: it has been in a status that means so (null: written by a version that did not ask).
+#: `placed`: it has been in a status that means so; `archived`: no list need show it any more (both null:
+#: written by a version that did not ask).
 orders = _table(
     "orders",
     _id(),
@@ -93,6 +94,7 @@ orders = _table(
     Column("read_at", Double, nullable=False),
     Column("modified_at", Double),
     Column("placed", Boolean),
+    Column("archived", Boolean),
     index=("customer_id", "person"),
 )
 
@@ -203,7 +205,8 @@ goods = _table(
 )
 
 #: Carts, which can only be looked at by a UUID that somebody told us. `sealed`: as it was last seen.
-#: `state`: open, abandoned, vanished (nobody knows yet why), bought or gone.
+#: `state`: open, abandoned, vanished (nobody knows yet why), bought or gone; returned and missing are open
+#: and vanished of what had been abandoned.
 carts = _table(
     "carts",
     _id(),

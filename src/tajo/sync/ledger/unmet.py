@@ -14,7 +14,7 @@ from tajo.sync.model import Resource
 async def unmet(tx: Tx, connector: str, resource: Resource, since: float) -> tuple[list[int], int]:
     """The ids that are known but were not read since then, and how many are known.
 
-    Of orders only those that count: archived ones need not show in lists, and are known to be.
+    Archived orders need not show in lists, and are known to be.
     """
     table, *where = _known(resource)
     if table is None:
@@ -34,7 +34,7 @@ def _known(resource: Resource) -> tuple[Any, *tuple[ColumnElement[bool], ...]]:
         case Resource.SUBSCRIBERS:
             return (subscribers,)
         case Resource.ORDERS:
-            return orders, orders.c.counted
+            return orders, orders.c.archived.is_not(True)
         case Resource.PRODUCTS | Resource.CATEGORIES:
             return known, known.c.resource == resource
         case _:

@@ -7,10 +7,10 @@ from typing import Any
 
 from tajo.sync import events
 from tajo.sync.ledger import carts as ledger
-from tajo.sync.ledger import erasure
-from tajo.sync.ledger.carts import ABANDONED, BOUGHT, GONE, OPEN, VANISHED, CartFacts
+from tajo.sync.ledger import erasure, runs
+from tajo.sync.ledger.carts import ABANDONED, BOUGHT, GONE, LEFT, MISSING, OPEN, RETURNED, VANISHED, CartFacts
 from tajo.sync.ledger.store import Tx
-from tajo.sync.model import Batch, Cart, Event, EventKind, Key
+from tajo.sync.model import Batch, Cart, Event, EventKind, Key, Resource
 from tajo.sync.moments import moment, seconds
 from tajo.sync.weigh.desk import SCALE, Desk, Weighed, plausible
 
@@ -24,6 +24,7 @@ async def carts(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
     """What happens to a cart is told under its e-mail; until one is known it is only remembered."""
     weighed = Weighed(seen=len(batch.changes))
     before = await ledger.recall(tx, desk.connector, [change.key.id for change in batch.changes])
+    swept = (await runs.swept_since(tx, desk.connector)).get(Resource.ORDERS, 0.0)
     rows = []
     for change in batch.changes:
         known = before.get(change.key.id, _NEW)
@@ -35,7 +36,7 @@ async def carts(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
         elif isinstance(change.record, Cart):
             rows.append(await _met(tx, desk, batch, weighed, change.record, known))
         else:
-            rows.append(_missed(desk, batch, weighed, change.key, known))
+            rows.append(_missed(desk, batch, weighed, change.key, known, swept))
     await ledger.remember(tx, desk.connector, rows)
     return weighed
 
@@ -64,7 +65,7 @@ async def _met(
         "id": cart.id,
         "uuid": cart.uuid,
         "person": b"" if secret else person,
-        "state": ABANDONED if abandoned else OPEN,
+        "state": ABANDONED if abandoned else RETURNED if known.state in LEFT else OPEN,
         "amount": amount,
         "updated_at": updated,
         "read_at": batch.read_at,
@@ -72,10 +73,16 @@ async def _met(
     }
 
 
-def _missed(desk: Desk, batch: Batch, weighed: Weighed, key: Key, known: CartFacts) -> dict[str, Any]:
-    """A cart that is gone. If no order shows up that it became, it was deleted."""
+def _missed(
+    desk: Desk, batch: Batch, weighed: Weighed, key: Key, known: CartFacts, swept: float
+) -> dict[str, Any]:
+    """A cart that is gone. It was deleted if no order shows up that it became: not by itself, and not in a
+    sweep either, because its webhook may be lost. `swept`: the orders of up to then were met by one.
+    """
     weighed.skipped += 1
-    deleted = known.state == VANISHED and batch.read_at >= known.read_at + GRACE
+    vanished = known.state in (VANISHED, MISSING)
+    since = known.read_at if vanished else batch.read_at
+    deleted = vanished and batch.read_at >= since + GRACE and swept >= since
     if deleted and known.sealed:
         cart = desk.secret.unseal(known.sealed, _name(key.id), Cart)
         event = Event(
@@ -83,16 +90,16 @@ def _missed(desk: Desk, batch: Batch, weighed: Weighed, key: Key, known: CartFac
         )
         weighed.events += desk.happened([event])
     elif not deleted and known.uuid:
-        since = known.read_at if known.state == VANISHED else batch.read_at
-        weighed.later[key] = since + GRACE
+        # The longer no sweep comes, the more seldom it is looked at.
+        weighed.later[key] = batch.read_at + max(GRACE, batch.read_at - since)
     return {
         "id": key.id,
         "uuid": known.uuid,
         "person": known.person,
-        "state": GONE if deleted else VANISHED,
+        "state": GONE if deleted else MISSING if known.state in LEFT else VANISHED,
         "amount": known.amount,
         "updated_at": known.updated_at,
-        "read_at": known.read_at if known.state == VANISHED and not deleted else batch.read_at,
+        "read_at": batch.read_at if deleted else since,
         "sealed": None if deleted else known.sealed,
     }
 

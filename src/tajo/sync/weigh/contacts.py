@@ -127,7 +127,8 @@ async def customers(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
         contact = compose(person, key, customer, facts[person])
         old = moved.get(customer.id)
         if old is not None and not facts[person].told.present:
-            contact = replace(contact, rename=facts[old].told.contact_id)
+            told = facts[old].told
+            contact = replace(contact, rename=told.contact_id, blocked_by_us=told.blocked_by_us)
         drafts.append((contact, moved.get(customer.id, b"")))
     await _tell_people(tx, desk, weighed, facts, drafts)
     await people.drop_guests(tx, desk.connector, persons.values())
@@ -262,7 +263,7 @@ async def _tell_people(
             weighed.skipped += 1
             weighed.settled.append(contact.key)
             continue
-        blocked = write.blocks or (about.told.blocked_by_us and write.consent != Consent.GRANTED)
+        blocked = write.blocks or (contact.blocked_by_us and write.consent != Consent.GRANTED)
         ticket = Ticket(write=write, about=contact.key, blocked=blocked, left_behind=left)
         if not weighed.offer(ticket, waiting.get(contact.person, about.told.fingerprint), refused):
             weighed.settled.append(contact.key)

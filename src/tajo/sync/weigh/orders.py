@@ -32,6 +32,9 @@ from tajo.sync.weigh.desk import (
 #: A change of these facts of an order makes its buyer's contact stale.
 _TELLING = ("status_id", "counted", "amount", "refunded", "person", "customer_id")
 
+#: Statuses of an order that leaves its cart where it is: incomplete, pending (not paid either), declined.
+UNSOLD = frozenset({INCOMPLETE, 1, 6})
+
 
 async def refunds(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
     """A refund is a fact of its order, which must be looked at again."""
@@ -106,6 +109,7 @@ async def _compare(tx: Tx, desk: Desk, batch: Batch, weighed: Weighed, found: Se
             "read_at": batch.read_at,
             "modified_at": seconds(order.modified or order.created),
             "placed": _was_placed(desk, old) or order.status_id in desk.policy.placed,
+            "archived": order.archived,
         }
         met.append(_Met(complete, old, row))
     return met
@@ -210,22 +214,24 @@ async def _discount(tx: Tx, desk: Desk, batch: Batch, weighed: Weighed, gone: Se
 
 
 async def _recovered(tx: Tx, desk: Desk, weighed: Weighed, met: Sequence[_Met]) -> None:
-    """Carts that became orders; of those that had been left behind it is news."""
-    bought = {
-        key.id: one.order
+    """Carts that became orders; of those that had been left behind, and are paid or will be, it is news."""
+    sold = {
+        key.id: one
         for one in met
-        if one.row["placed"] and one.order.cart_id and (key := cart_of(one.order))
+        if (one.row["placed"] or one.order.status_id not in UNSOLD)
+        and one.order.cart_id
+        and (key := cart_of(one.order))
     }
     happened = [
         Event(
             kind=EventKind.CART_RECOVERED,
             key=Key(Resource.CARTS, id_),
-            at=bought[id_].created,
-            email=bought[id_].email,
-            record=bought[id_],
+            at=sold[id_].order.created,
+            email=sold[id_].order.email,
+            record=sold[id_].order,
         )
-        for id_, facts in (await carts.bought(tx, desk.connector, bought)).items()
-        if facts.state == carts.ABANDONED and plausible(bought[id_].email)
+        for id_, facts in (await carts.bought(tx, desk.connector, sold)).items()
+        if facts.state in carts.LEFT and sold[id_].row["placed"] and plausible(sold[id_].order.email)
     ]
     weighed.events += desk.happened(await _illustrated(tx, desk, happened))
 

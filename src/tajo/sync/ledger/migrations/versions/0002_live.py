@@ -13,6 +13,7 @@ def upgrade() -> None:
     """Make them."""
     op.add_column("orders", sa.Column("modified_at", sa.Double(), nullable=True))
     op.add_column("orders", sa.Column("placed", sa.Boolean(), nullable=True))
+    op.add_column("orders", sa.Column("archived", sa.Boolean(), nullable=True))
     op.create_table(
         "outgoing",
         sa.Column("connector", sa.String(length=64), nullable=False),
