@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tajo.errors import Later, Mend
+from tajo.errors import Busy, Later, Mend
 from tajo.http import Clock
 from tajo.worker import QUIET, Worker, last_at, unheard
 
@@ -60,6 +60,7 @@ class Watch(Clock):
     ("error", "seconds", "words"),
     [
         (Mend("the token was withdrawn", "make another."), 300.0, "token was withdrawn"),
+        (Busy("another process is working", "wait."), 10.0, "another process"),
         (Later("BigCommerce is away", seconds=42.0), 42.0, "BigCommerce is away"),
         (ValueError("ann@example.com"), 30.0, "ValueError"),
         (ExceptionGroup("", [Later("no"), ExceptionGroup("", [Mend("yes")])]), 300.0, "yes"),

@@ -2,7 +2,8 @@
 
     TajoError
     ├── Mend       stop and tell the human: nothing we can do will help (exit code 3)
-    │   └── Usage  the words given to us are wrong: configuration, command line (exit code 2)
+    │   ├── Usage  the words given to us are wrong: configuration, command line (exit code 2)
+    │   └── Busy   somebody else is at work there, and will have finished by itself
     ├── Later      not now: put it back, with a time
     └── Refused    this one record cannot pass: park it with the reason, go on with the others
 
@@ -29,6 +30,10 @@ class Usage(Mend):
     """The configuration or the command line is wrong; nothing was started."""
 
     exit_code = 2
+
+
+class Busy(Mend):
+    """Another process works on the same; it ends by itself, so trying again soon is worth it."""
 
 
 class Later(TajoError):

@@ -10,7 +10,7 @@ from typing import Any
 from tajo import webhooks
 from tajo.app import Line, Tajo
 from tajo.bigcommerce.hooks import EXCEPTIONS
-from tajo.errors import Later, Mend, gravest
+from tajo.errors import Busy, Later, Mend, gravest
 from tajo.http import Clock
 from tajo.sync import unsubscribes
 from tajo.sync.ledger import counts, runs
@@ -26,6 +26,9 @@ IDLE = 60.0
 
 MENDED = 300.0
 """Seconds after which what needs a human is tried again."""
+
+TAKEN = 10.0
+"""Seconds after which it is seen whether another process has finished."""
 
 BROKEN = 30.0
 """Seconds after which it is tried again when nobody knows what is wrong: a database may be back."""
@@ -76,6 +79,8 @@ class Worker:
         match error:
             case Later():
                 wait, words = error.seconds, str(error)
+            case Busy():
+                wait, words = TAKEN, error.problem
             case Mend():
                 wait, words = MENDED, str(error)
             case _:  # its text may hold anything

@@ -132,3 +132,28 @@ async def test_a_cart_that_is_gone_before_its_order_is_seen_is_recovered(shop: S
     buy_cart(shop)
     assert await shop.follow(CART) == []
     assert await shop.follow(Key(R.ORDERS, 1)) == ["order_placed", "cart_recovered"]
+
+
+async def test_the_newest_order_speaks_for_a_guest_whichever_changes(shop: Shop) -> None:
+    now = shop.clock.moment
+    old, new = ({"created": now + timedelta(seconds=n), "modified": now} for n in (0, 1))
+    shop.store.put(R.ORDERS, order(1, "g@x.test", "4", **old), order(2, "g@x.test", "5", **new))
+    await shop.sync()
+    assert shop.platform.contacts["g@x.test"]["spent"] == "9.00"
+    newest = shop.platform.contacts["g@x.test"]["name"]
+    shop.store.put(R.ORDERS, order(1, "g@x.test", "4", status_id=5, **old | {"modified": shop.clock.moment}))
+    await shop.follow(Key(R.ORDERS, 1))
+    contact = shop.platform.contacts["g@x.test"]
+    assert (contact["name"], contact["spent"]) == (newest, "5.00")
+    shop.platform.told.clear()
+    await shop.sync(full=True)
+    assert not any(write.person for write in shop.platform.told)
+
+
+async def test_a_deleted_account_whose_newsletter_record_stays_is_told_as_a_reader(shop: Shop) -> None:
+    shop.store.put(R.CUSTOMERS, customer(1, "a@x.test", first_name="Account"))
+    shop.store.put(R.SUBSCRIBERS, subscriber(1, "a@x.test", granted=True, first_name="Reader"))
+    await shop.sync(full=True)
+    del shop.store.records[R.CUSTOMERS][1]
+    await shop.follow(Key(R.CUSTOMERS, 1))
+    assert shop.platform.contacts["a@x.test"]["name"] == "Reader"

@@ -196,6 +196,7 @@ def _only_killed(error: BaseException) -> bool:
 
 @settings(
     max_examples=int(os.environ.get("TAJO_STORMS", "40")),
+    derandomize="TAJO_STORMS" not in os.environ,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )

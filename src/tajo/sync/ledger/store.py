@@ -21,7 +21,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from tajo.errors import Mend, Usage
+from tajo.errors import Busy, Mend, Usage
 from tajo.sync.ledger.secret import Secret, wrong_secret
 from tajo.sync.ledger.tables import facts, metadata
 
@@ -78,7 +78,7 @@ class Ledger:
             else:
                 got = self._lock_file(connector, stack)
             if not got:
-                raise Mend(
+                raise Busy(
                     f"another process is working on the connector {connector}",
                     "wait until it has finished, or stop it; two at once would do everything twice. "
                     "`tajo serve` sweeps by itself, so beside it nothing else need run.",

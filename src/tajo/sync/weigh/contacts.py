@@ -74,7 +74,10 @@ async def customers(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
     found = await _remembered(tx, desk, weighed, found)
     removed = await people.remove_customers(tx, desk.connector, gone)
     await _depart(tx, desk, removed, batch.read_at)
-    weighed.again |= {key for key in await others(tx, desk, removed) if key.resource == Resource.CUSTOMERS}
+    staying = await people.accounts_of(tx, desk.connector, removed)
+    weighed.again |= {Key(Resource.CUSTOMERS, id_) for ids in staying.values() for id_ in ids}
+    reading = await people.subscriptions_of(tx, desk.connector, removed - staying.keys())
+    weighed.again |= {Key(Resource.SUBSCRIBERS, id_) for id_ in reading}
     read = await people.customers_read(tx, desk.connector, [customer.id for customer in found])
     fresh = [c for c in found if read.get(c.id, 0.0) <= batch.read_at]
     weighed.unchanged += len(found) - len(fresh)

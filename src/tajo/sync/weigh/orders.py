@@ -153,8 +153,12 @@ async def _illustrated(tx: Tx, desk: Desk, happened: Sequence[Event]) -> list[Ev
 async def _touch_buyers(
     tx: Tx, desk: Desk, batch: Batch, weighed: Weighed, met: Sequence[_Met]
 ) -> set[bytes]:
-    """The accounts of buyers are looked at again, guests wait sealed; returns the guests who changed."""
+    """The accounts of buyers are looked at again, guests wait sealed; returns the guests who changed.
+
+    The newest order speaks for a guest, so an older one that changed makes that one stale.
+    """
     accounts = await people.customers_read(tx, desk.connector, {one.order.customer_id for one in met})
+    newest = await people.last_orders(tx, desk.connector, {one.row["person"] for one in met})
     guests: list[people.Guest] = []
     strangers: set[bytes] = set()
     for one in met:
@@ -163,7 +167,11 @@ async def _touch_buyers(
             if one.changed and desk.touch:
                 weighed.again.add(Key(Resource.CUSTOMERS, order.customer_id))
         elif plausible(order.email) and Resource.GUESTS in desk.policy.resources:
-            guests.append(guest(desk, one.row["person"], one.key, buyer(order), batch.read_at))
+            speaks = newest.get(one.row["person"], order.id)
+            if speaks <= order.id:
+                guests.append(guest(desk, one.row["person"], one.key, buyer(order), batch.read_at))
+            elif one.changed and desk.touch:
+                weighed.again.add(Key(Resource.ORDERS, speaks))
             if one.changed:
                 strangers |= {one.row["person"]} if one.old is None else {one.row["person"], one.old.person}
     await people.seal_guests(tx, desk.connector, guests)
