@@ -24,7 +24,7 @@ PARTS = 4  # which different processes may take
 #: Seeds that found something, with what it was; `test_found` has each in its smallest form.
 FOUND = (
     1,  # a refund that was named stayed due for ever
-    53,  # who moved to an address that had agreed stayed blocklisted by us
+    30,  # a farewell waited for events that waited for it
     71,  # a cart that came back was bought, and nobody was told
 )
 
@@ -109,10 +109,11 @@ async def _complaints(street: Street) -> list[str]:
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # a smaller seed makes no smaller storm
     suppress_health_check=list(HealthCheck),
 )
-@given(seed=st.integers(0, 10**9))
+@given(seed=st.integers(0, 10**8))
 def test_after_a_storm_and_a_calm_brevo_holds_the_store_and_was_told_what_happened(
     part: int, seed: int
 ) -> None:
+    seed = PARTS * seed + part
     with repeatable(seed):
         assert asyncio.run(storm(seed)) == []
 
