@@ -82,15 +82,6 @@ class BrevoDestination:
             if len(rows) < PAGE:
                 return
 
-    async def blocked(self, email: str) -> bool | None:
-        """Whether this contact is blocklisted for marketing mail; None: there is none."""
-        details = await self._api.contact_details(email)
-        return details.get("emailBlacklisted") is True if details else None
-
-    async def forget(self, email: str) -> bool:
-        """Delete a contact for good, with its history. False: there was none."""
-        return await self._api.delete_contact(email)
-
     # --- rendering
 
     def contact(self, contact: Contact) -> Write | None:
