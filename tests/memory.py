@@ -146,13 +146,18 @@ def _since(record: Record, since: datetime | None) -> bool:
 
 @dataclass
 class MemoryPlatform:
-    """A Destination over dictionaries. `answer` decides the fate of each write: '' delivers it."""
+    """A Destination over dictionaries. `answer` decides the fate of each write: '' delivers it.
+
+    `taken`: what goods come to then; accepted, they only land when `land` is called.
+    """
 
     contacts: dict[str, dict[str, object]] = field(default_factory=dict)
     others: dict[str, object] = field(default_factory=dict)
     told: list[Write] = field(default_factory=list)
     events: list[dict[str, object]] = field(default_factory=list)
     answer: Callable[[Write], str] = lambda _write: ""
+    taken: Verdict = Verdict.DELIVERED
+    in_the_air: list[Write] = field(default_factory=list)
     batch: int = 4
     calls: int = 0
     rules: str = ""
@@ -265,6 +270,9 @@ class MemoryPlatform:
                 self.contacts[email] |= {"left": True} | ({"blocked": True} if write.blocks else {})
             return Outcome(write=write, verdict=Verdict.DELIVERED, contact_id=write.rename)
         value = msgspec.json.decode(write.body)
+        if not write.person and self.taken is Verdict.ACCEPTED:
+            self.in_the_air.append(write)
+            return Outcome(write=write, verdict=self.taken)
         if not write.person:
             self.others[str(write.key)] = value
             return Outcome(write=write, verdict=Verdict.DELIVERED)
@@ -277,6 +285,12 @@ class MemoryPlatform:
         self.contacts[contact["email"]] = {**contact, "blocked": blocked}
         id_ = list(self.contacts).index(contact["email"]) + 1
         return Outcome(write=write, verdict=Verdict.DELIVERED, contact_id=id_)
+
+    def land(self) -> None:
+        """Apply what was accepted, oldest first."""
+        while self.in_the_air:
+            write = self.in_the_air.pop(0)
+            self.others[str(write.key)] = msgspec.json.decode(write.body)
 
 
 class MemoryOutbox:

@@ -38,14 +38,14 @@ class Shop:
     async def sync(
         self, *, full: bool = False, rules: str = "r1", resources: frozenset[Resource] | None = None
     ) -> Account:
-        policy = Policy(resources=ALL, counted=COUNTED, rules=rules, overlap=0.0)
+        policy = Policy(resources=ALL, counted=COUNTED, unfinished=frozenset({0}), rules=rules, overlap=0.0)
         connector = Connector("shop", self.store, self.platform, self.ledger, policy, self.clock)
         await connector.open()
         async with connector.attended():
             return await connector.sync(full=full, resources=resources)
 
     async def replay(self, *keys: Key) -> Account:
-        policy = Policy(resources=ALL, counted=COUNTED, rules="r1")
+        policy = Policy(resources=ALL, counted=COUNTED, unfinished=frozenset({0}), rules="r1")
         connector = Connector("shop", self.store, self.platform, self.ledger, policy, self.clock)
         async with connector.attended():
             return await connector.replay(keys)

@@ -14,6 +14,7 @@ from tajo.errors import Mend
 from tajo.sync import unsubscribes
 from tajo.sync.account import Account
 from tajo.sync.connector import Connector
+from tajo.sync.delivery import LANDING
 from tajo.sync.ledger import carts, counts, queue
 from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import Ledger, open_ledger
@@ -56,6 +57,8 @@ class Shop:
             resources=frozenset(Resource) - {R.VARIANTS, R.EVENTS},
             counted=frozenset({2, 10, 11, 14}),
             placed=frozenset({2, 10, 11}),
+            unfinished=frozenset({0}),
+            unsold=frozenset({0, 1, 6}),
             rules="r",
             overlap=0.0,
             stock=True,
@@ -151,6 +154,60 @@ class TestEvents:
         assert [event["event"] for event in shop.platform.events] == ["customer_created"]
         async with shop.ledger.begin() as tx:
             assert await queue.all_parked(tx, "shop") == []
+
+
+class TestLanding:
+    """What was accepted lands later, and what nobody heard of may have landed."""
+
+    def put(self, shop: Shop, status_id: int) -> None:
+        now = shop.clock.moment
+        shop.store.put(R.ORDERS, order(1, "g@x.test", "9", status_id=status_id, created=now, modified=now))
+
+    def status(self, shop: Shop) -> object:
+        return shop.platform.others["orders/1"]["status"]  # type: ignore[index]
+
+    async def test_an_order_that_an_older_batch_overwrites_is_told_once_more(self, shop: Shop) -> None:
+        await shop.sync()
+        self.put(shop, 11)
+        shop.platform.taken = Verdict.ACCEPTED
+        await shop.follow(Key(R.ORDERS, 1))
+        shop.platform.taken = Verdict.DELIVERED
+        self.put(shop, 2)
+        await shop.follow(Key(R.ORDERS, 1))
+        shop.platform.land()
+        assert self.status(shop) == 11
+        shop.clock.seconds += LANDING
+        await shop.follow()
+        assert self.status(shop) == 2
+        assert await shop.connector().next_due() is None
+
+    async def test_an_order_that_went_singly_is_not(self, shop: Shop) -> None:
+        await shop.sync()
+        for status_id in (11, 2):
+            self.put(shop, status_id)
+            await shop.follow(Key(R.ORDERS, 1))
+        assert await shop.connector().next_due() is None
+
+    async def test_what_returns_to_what_was_told_before_a_lost_answer_is_told(self, shop: Shop) -> None:
+        self.put(shop, 11)
+        await shop.sync()
+        shop.platform.answer = lambda write: "later" if write.key.resource is R.ORDERS else ""
+        self.put(shop, 2)
+        await shop.sync()
+        shop.platform.others["orders/1"] = {"status": 2}  # it had arrived
+        shop.platform.answer = lambda _: ""
+        self.put(shop, 11)
+        await shop.sync()
+        assert self.status(shop) == 11
+
+    async def test_a_sync_tells_what_is_doubtful_only_once(self, shop: Shop) -> None:
+        self.put(shop, 11)
+        shop.platform.taken = Verdict.ACCEPTED
+        await shop.sync()
+        self.put(shop, 2)
+        shop.platform.told.clear()
+        await shop.sync()
+        assert [write.key for write in shop.platform.told if not write.person] == [Key(R.ORDERS, 1)]
 
 
 class TestCarts:

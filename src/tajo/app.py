@@ -18,6 +18,7 @@ from tajo import config
 from tajo.bigcommerce import Api as StoreApi
 from tajo.bigcommerce import BigCommerceSource
 from tajo.bigcommerce.scopes import EVENTS, STOCK, UNSCOPED
+from tajo.bigcommerce.statuses import UNFINISHED, UNSOLD
 from tajo.brevo import Api as BrevoApi
 from tajo.brevo import BrevoDestination, ConsentMode, Lists, Rules, StorefrontRules
 from tajo.errors import Usage
@@ -342,6 +343,8 @@ def _policy(settings: config.Connector, rules: Rules) -> Policy:
         resources=frozenset().union(*resources),
         counted=counted,
         placed=settings.order_statuses.placed,
+        unfinished=UNFINISHED,
+        unsold=UNSOLD,
         stock=settings.sync.inventory,
         abandoned_after=settings.cart.abandoned_after.total_seconds(),
         abandoned_value=settings.cart.min_value,

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tajo.sync.connector import Connector
+from tajo.sync.delivery import LANDING
 from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import open_ledger
 from tajo.sync.model import Customer, Order, Outcome, Resource, Subscriber, Write
@@ -141,6 +142,7 @@ async def storm(seed: int, fuses: Sequence[int], *, full_at_the_end: bool) -> No
             policy = Policy(
                 resources=frozenset(R) - {R.VARIANTS, R.CARTS, R.EVENTS},
                 counted=COUNTED,
+                unfinished=frozenset({0}),
                 rules="r",
                 overlap=0.0,
             )
@@ -180,7 +182,9 @@ async def storm(seed: int, fuses: Sequence[int], *, full_at_the_end: bool) -> No
         assert {key: platform.others[key]["status"] for key in sales} == sales  # type: ignore[index]
         phones = [str(c["phone"]) for c in platform.contacts.values() if c["phone"]]
         assert len(phones) == len(set(phones))
-        # A phone that somebody gave up is free for the others at their next look.
+        # A phone that somebody gave up is free for the others at their next look, and what had been on its
+        # way when everything died is told again when it cannot land any more.
+        clock.seconds += LANDING
         await sync(full=True)
         platform.told.clear()
         await sync()

@@ -23,6 +23,7 @@ from tajo.bigcommerce.resources import (
     read,
     refunds_of,
 )
+from tajo.bigcommerce.statuses import REFUNDED
 from tajo.bigcommerce.values import Unreadable, moment
 from tajo.bigcommerce.walk import walk
 from tajo.errors import Mend
@@ -35,10 +36,6 @@ SITES = wire.pages_of(wire.Site)
 SUBSCRIBERS = wire.pages_of(wire.Subscriber)
 GROUPS = wire.lists_of(wire.Named)
 NEWSLETTER = "marketing_newsletter"  # the consent to marketing mail (subscribers.v3: consents)
-
-
-REFUNDED = frozenset({4, 14})
-"""Order statuses that say that money was given back: Refunded, Partially Refunded (orders.v2)."""
 
 
 class BigCommerceSource:

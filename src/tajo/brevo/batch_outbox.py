@@ -40,6 +40,7 @@ class Way(Struct, frozen=True):
     """How one resource travels. `settings(lane)`: what a batch says once for all its rows.
 
     `single(lane)`: the path of the route for one, empty where there is none or it is unsafe.
+    `answer`: what a batch that was taken has come to.
     """
 
     path: str
@@ -48,6 +49,7 @@ class Way(Struct, frozen=True):
     settings: Callable[[str], dict[str, bool]]
     single: Callable[[str], str]
     single_body: Callable[[bytes], bytes]
+    answer: Verdict = Verdict.DELIVERED
 
     def batch_body(self, lane: str, rows: Iterable[bytes]) -> bytes:
         """The body of a batch: rows spliced as they are."""
@@ -63,6 +65,7 @@ WAYS = {
         settings=lambda lane: {"historical": lane == HISTORY},
         single=lambda lane: "" if lane == HISTORY else "/orders/status",
         single_body=bytes,
+        answer=Verdict.ACCEPTED,  # 202, worked off at a moment that is not told
     ),
     Resource.PRODUCTS: Way(
         path="/products/batch",
@@ -241,7 +244,7 @@ class BatchOutbox:
         except Later as error:
             self._crew.answer([_retry(write, error) for write in batch])
         else:
-            self._crew.answer([Outcome(write=write, verdict=Verdict.DELIVERED) for write in batch])
+            self._crew.answer([Outcome(write=write, verdict=self._way.answer) for write in batch])
         finally:
             self._under_way -= keys
             self._crew.moved()

@@ -21,8 +21,9 @@ from tajo.errors import Later
 from tajo.http import Clock
 from tajo.sync.model import Farewell, Outcome, Verdict, Write
 
-IMPORT_BYTES = 8_000_000
-"""Of one import: 10 MB are the limit, 8 MB Brevo's advice (SDK)."""
+IMPORT_BYTES = 6_000_000
+"""Of one import: 10 MB are the limit, 8 MB Brevo's advice (SDK). Less costs a third more imports, which
+are a hundredth of a large store's calls, and holds 6,000 contacts fewer in memory."""
 
 FEW = 20
 """So many contacts are told singly: an import would cost more calls, and answers later."""

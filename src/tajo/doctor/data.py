@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from tajo.bigcommerce import records, wire
 from tajo.bigcommerce.paging import ByCursor
 from tajo.bigcommerce.resources import FULL, read
+from tajo.bigcommerce.statuses import UNFINISHED
 from tajo.bigcommerce.values import Unreadable
 from tajo.brevo.attributes import Attributes
 from tajo.brevo.contact_payload import ContactPayload
@@ -24,7 +25,6 @@ SUBSCRIBERS = wire.pages_of(wire.Subscriber)
 ORDERS = wire.lists_of(wire.Order)
 
 PAGES = 4
-INCOMPLETE = 0  # orders.v2: the shopper reached the payment page and went no further
 _LIKELY = re.compile(r"[^\s@]{1,64}@[^\s@.]+(\.[^\s@.]+)+")
 _NOWHERE = Store(name="", currency="")
 
@@ -159,7 +159,7 @@ def _guests(rows: Sequence[wire.Order], accounts: set[str]) -> Iterable[Finding]
 
 
 def _incomplete(statuses: dict[int, int]) -> Iterable[Finding]:
-    if count := statuses.get(INCOMPLETE, 0):
+    if count := sum(statuses.get(status, 0) for status in UNFINISHED):
         yield note(
             f"Incomplete orders, which were never paid: {count:,} of {sum(statuses.values()):,}.",
             "nothing: they do not count in the metrics, unless `order_statuses.counted` names 0",

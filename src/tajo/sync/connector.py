@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from math import inf
 from typing import Any
 
 from msgspec.structs import replace
@@ -65,6 +64,7 @@ PARTS: dict[str, frozenset[Resource]] = {
 _CENSUS = "contacts"
 _GUESTS_AT_ONCE = 500
 _DRAIN_AT_ONCE = 2000
+_PUT_OFF = 300.0
 _STOCK = 2000
 _PROGRESS_EVERY = 5.0
 _FAREWELLS_AT_ONCE = 200
@@ -469,8 +469,15 @@ class Connector:
         met: set[Key] = set()
         while True:
             async with self._ledger.begin() as tx:
-                # Somebody asked for a sync: what was put off until later is tried now as well.
-                keys = await queue.due_keys(tx, self.name, resources, now=inf, limit=_DRAIN_AT_ONCE)
+                # Somebody asked for a sync: what was put off before, or now by an error, is tried as well.
+                keys = await queue.due_keys(
+                    tx,
+                    self.name,
+                    resources,
+                    now=self._now() + _PUT_OFF,
+                    queued_before=self._started,
+                    limit=_DRAIN_AT_ONCE,
+                )
             if not set(keys) - met:
                 return
             met |= set(keys)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tajo.sync.account import Account
 from tajo.sync.ledger import known, queue, runs
@@ -15,16 +15,21 @@ from tajo.sync.ports import Outbox
 from tajo.sync.shipping import SETTLED_AT_ONCE, Shipping
 from tajo.sync.weigh import Ticket, Weighed
 
+#: Seconds within which a write takes effect that was accepted, or that nobody heard of any more.
+LANDING = 600.0
+
 
 class Page(Struct, eq=False):
     """A batch on its way. `cursor`: where to go on once it and all before it are settled.
 
-    `read_at`: when it was read; `open`: how many of its writes are still under way.
+    `read_at`: when it was read; `open`: how many of its writes are still under way. `doubtful`: what of
+    it was told before, in a write that may still take effect, and then last.
     """
 
     cursor: str
     read_at: float
     open: int = 0
+    doubtful: set[Key] = field(default_factory=set)
 
 
 def named(key: Key) -> str:
@@ -101,6 +106,7 @@ class Delivery:
             for key, at in weighed.later.items():
                 await queue.enqueue(tx, self._connector, [key], now=read_at, at=at)
             page.open = len(goods)
+            page.doubtful = await self._send_off(tx, goods, read_at)
             self._pages.append(page)
             await self._advance(tx)
         self._shipping.arrived(arrivals, soon=self._soon)
@@ -121,6 +127,19 @@ class Delivery:
         if self._journal:
             self._tell(self._journal, weighed)
         return len(weighed.tickets)
+
+    async def _send_off(self, tx: Tx, goods: Sequence[Ticket], read_at: float) -> set[Key]:
+        rows = [
+            {
+                "resource": ticket.write.key.resource,
+                "id": ticket.write.key.id,
+                "read_at": read_at,
+                "parent": ticket.parent,
+            }
+            for ticket in goods
+        ]
+        now = self._now()
+        return await known.send_off(tx, self._connector, rows, now=now, since=now - LANDING)
 
     def _tell(self, journal: Callable[[str], None], weighed: Weighed) -> None:
         """One line for each record in which there was something to tell."""
@@ -150,10 +169,10 @@ class Delivery:
                 self._count(ticket, outcome)
 
     async def _note(self, tx: Tx, settled: Sequence[tuple[Ticket, Page, Outcome]]) -> None:
-        done = [(ticket, page) for ticket, page, outcome in settled if outcome.verdict == Verdict.DELIVERED]
+        done = [one for one in settled if one[2].verdict in (Verdict.DELIVERED, Verdict.ACCEPTED)]
         refused = [(ticket, o) for ticket, _, o in settled if o.verdict == Verdict.REFUSED]
         await self._remember(tx, done)
-        await queue.unpark(tx, self._connector, [ticket.write.key for ticket, _ in done])
+        await queue.unpark(tx, self._connector, [ticket.write.key for ticket, _, _ in done])
         refusals = [(ticket.write.key, o.reason, ticket.write.fingerprint) for ticket, o in refused]
         await queue.park(tx, self._connector, refusals, now=self._now())
         for page in {id(page): page for _, page, _ in settled}.values():
@@ -163,6 +182,8 @@ class Delivery:
             if outcome.verdict == Verdict.RETRY:
                 at = self._now() + outcome.seconds
                 await queue.enqueue(tx, self._connector, [ticket.about], now=self._now(), at=at)
+        doubtful = [ticket.about for ticket, page, _ in done if ticket.write.key in page.doubtful]
+        await queue.enqueue(tx, self._connector, doubtful, now=self._now(), at=self._now() + LANDING)
 
     def _count(self, ticket: Ticket, outcome: Outcome) -> None:
         """A product with many variants is one record: it counts when its last write is settled."""
@@ -177,21 +198,24 @@ class Delivery:
         elif not left:
             tally.written += 1
 
-    async def _remember(self, tx: Tx, done: Sequence[tuple[Ticket, Page]]) -> None:
+    async def _remember(self, tx: Tx, done: Sequence[tuple[Ticket, Page, Outcome]]) -> None:
         """Note what was told. What was read before something that is told already landed last, or may have:
-        it is looked at once more."""
-        rows = [
-            {
-                "resource": ticket.write.key.resource,
-                "id": ticket.write.key.id,
-                "fingerprint": ticket.write.fingerprint,
-                "read_at": page.read_at,
-                "parent": ticket.parent,
-            }
-            for ticket, page in done
-        ]
+        it is looked at once more. What is doubtful is told again when nothing can land any more."""
+        rows = []
+        for ticket, page, outcome in done:
+            doubtful = ticket.write.key in page.doubtful
+            rows.append(
+                {
+                    "resource": ticket.write.key.resource,
+                    "id": ticket.write.key.id,
+                    "fingerprint": b"" if doubtful else ticket.write.fingerprint,
+                    "read_at": page.read_at,
+                    "parent": ticket.parent,
+                    "unsettled_at": self._now() if doubtful or outcome.verdict == Verdict.ACCEPTED else None,
+                }
+            )
         overtaken = await known.remember(tx, self._connector, rows)
-        stale = [ticket.about for ticket, _ in done if ticket.write.key in overtaken]
+        stale = [ticket.about for ticket, _, _ in done if ticket.write.key in overtaken]
         await queue.enqueue(tx, self._connector, stale, now=self._now())
 
     async def _stale_parkings(self, tx: Tx, weighed: Weighed) -> list[Key]:

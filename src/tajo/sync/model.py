@@ -431,9 +431,10 @@ class Write(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Verdict(StrEnum):
-    """How the destination answered a write."""
+    """How the destination answered a write. Accepted: it takes effect at some later moment, unsaid."""
 
     DELIVERED = "delivered"
+    ACCEPTED = "accepted"
     REFUSED = "refused"
     RETRY = "retry"
 

@@ -18,7 +18,7 @@ from tajo.sync.account import Account
 from tajo.sync.ledger import erasure, outgoing, people, queue
 from tajo.sync.ledger.outgoing import CONTACTS, EVENTS, PARKED, Waiting
 from tajo.sync.ledger.store import Ledger, Tx
-from tajo.sync.model import Farewell, Key, Outcome, Resource, Verdict, Write
+from tajo.sync.model import Consent, Farewell, Key, Outcome, Resource, Verdict, Write
 from tajo.sync.ports import Destination
 from tajo.sync.weigh import Ticket
 
@@ -161,7 +161,15 @@ class Shipping:
     def _row(self, name: bytes, ticket: Ticket, lane: str | None) -> Waiting:
         write = ticket.write
         sealed = self._ledger.secret.seal(ticket, name)
-        return Waiting(name, lane, len(write.body) + 1, write.fingerprint, sealed)
+        return Waiting(
+            name=name,
+            lane=lane,
+            size=len(write.body) + 1,
+            fingerprint=write.fingerprint,
+            sealed=sealed,
+            blocked=write.blocks or ticket.was_blocked,
+            granted=write.consent is Consent.GRANTED or ticket.was_granted,
+        )
 
     async def _until(self, ready: Callable[[], object]) -> None:
         while True:
@@ -275,11 +283,11 @@ class Shipping:
     # --- settling
 
     async def _settle(self, kind: str, tickets: dict[bytes, Ticket], outcomes: Sequence[Outcome]) -> None:
-        names = {id(ticket.write): name for name, ticket in tickets.items()}
         for start in range(0, len(outcomes), SETTLED_AT_ONCE):
             part = outcomes[start : start + SETTLED_AT_ONCE]
             async with self._ledger.begin(turn=self._connector) as tx:
                 if kind == EVENTS:
+                    names = {id(ticket.write): name for name, ticket in tickets.items()}
                     await self._note_events(tx, {names[id(outcome.write)]: outcome for outcome in part})
                 else:
                     await self._note_contacts(tx, [(tickets[o.write.person], o) for o in part])

@@ -1,8 +1,8 @@
 """Bad weather: failures a real network and a busy Brevo produce, dealt out by a seeded die.
 
-All rates are chances per request between 0 and 1, except `failed_import` (per import), `lost_row` (per row)
-and those of webhooks (per event, one of them at most). The default is fair weather; `Faults.mild` is a mix
-that a patient client gets through.
+All rates are chances per request between 0 and 1, except `failed_import` (per import), `lost_row` (per row),
+`slow_batch` (per batch) and those of webhooks (per event, one of them at most). The default is fair weather;
+`Faults.mild` is a mix that a patient client gets through.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ class Faults:
     failed_import: float = 0.0
     lost_row: float = 0.0
     """Chance that an imported row vanishes without a word."""
+    slow_batch: float = 0.0
+    """Chance that a batch of orders is applied up to `slow_batch_seconds` late: after its successors."""
+    slow_batch_seconds: float = 300.0
     hook_lost: float = 0.0
     """Chance that a webhook's event is never sent."""
     hook_doubled: float = 0.0
@@ -100,6 +103,11 @@ class Weather:
         if self.strikes(faults.hook_delayed):
             return [faults.hook_delay_seconds * self._die.random()]
         return [0.0]
+
+    def dawdles(self) -> float:
+        """Say by how many seconds a batch of orders is applied late."""
+        faults = self.faults
+        return faults.slow_batch_seconds * self._die.random() if self.strikes(faults.slow_batch) else 0.0
 
     def odd_error(self) -> tuple[int, bytes, str]:
         """Pick a server error: status, body, content type."""

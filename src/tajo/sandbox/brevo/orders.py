@@ -139,7 +139,7 @@ def save_batch(account: Account, call: Call) -> Answer:
         if batch.notifyUrl:
             account.deliveries.call_back(batch.notifyUrl, {"batchId": number})
 
-    account.agenda.after(_APPLY_SECONDS, apply)
+    account.agenda.after(_APPLY_SECONDS + account.weather.dawdles(), apply)
     return Answer(202, {"batchId": number, "count": len(batch.orders)})
 
 

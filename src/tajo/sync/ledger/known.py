@@ -43,8 +43,27 @@ async def recall(tx: Tx, connector: str, resource: Resource, ids: Iterable[int])
     return {row.id: Known(row.fingerprint, row.read_at) for row in rows}
 
 
+async def send_off(tx: Tx, connector: str, rows: Sequence[Row], *, now: float, since: float) -> set[Key]:
+    """These are about to be told: rows of `resource, id, read_at, parent`.
+
+    Until that is settled nobody knows what the destination holds of them. Returns those of which a write
+    that left after `since` may still take effect.
+    """
+    c = known.c
+    doubtful = set()
+    for resource in {row["resource"] for row in rows}:
+        ids = [row["id"] for row in rows if row["resource"] == resource]
+        earlier = select(c.id).where(
+            c.connector == connector, c.resource == resource, c.id.in_(ids), c.unsettled_at > since
+        )
+        doubtful |= {Key(resource, id_) for id_ in await tx.scalars(earlier)}
+    unknown = {"connector": connector, "fingerprint": b"", "unsettled_at": now}
+    await upsert(tx, known, [{**unknown, **row} for row in rows])
+    return doubtful
+
+
 async def remember(tx: Tx, connector: str, rows: Sequence[Row]) -> set[Key]:
-    """Note what was told: rows of `resource, id, fingerprint, read_at, parent`.
+    """Note what was told: rows of `resource, id, fingerprint, read_at, parent, unsettled_at`.
 
     Returns the keys of which something read later had been told already: nobody knows what arrived last.
     """
@@ -184,7 +203,7 @@ async def counts(tx: Tx, connector: str) -> dict[str, int]:
     """How many categories, products, variants and orders are known as told."""
     rows = await tx.execute(
         select(known.c.resource, func.count())
-        .where(known.c.connector == connector)
+        .where(known.c.connector == connector, known.c.fingerprint != b"")
         .group_by(known.c.resource)
     )
     return {row[0]: row[1] for row in rows}

@@ -21,7 +21,11 @@ PARKED = 1e15
 
 
 class Waiting(Struct, frozen=True, gc=False):
-    """One rendered write. `lane` None: it goes alone; `size`: bytes of its body; `at`: not before."""
+    """One rendered write. `lane` None: it goes alone; `size`: bytes of its body; `at`: not before.
+
+    `blocked`, `granted`: by this write, or one whose place it took, the contact may be blocklisted by us, or
+    told as one who agreed.
+    """
 
     name: bytes
     lane: str | None
@@ -29,6 +33,8 @@ class Waiting(Struct, frozen=True, gc=False):
     fingerprint: bytes
     sealed: bytes
     at: float = 0.0
+    blocked: bool = False
+    granted: bool = False
 
 
 async def put(tx: Tx, connector: str, kind: str, rows: Iterable[Waiting]) -> None:
@@ -46,6 +52,17 @@ async def fingerprints(tx: Tx, connector: str, kind: str, names: Collection[byte
         )
     )
     return dict(rows.all())
+
+
+async def maybe_told(
+    tx: Tx, connector: str, names: Collection[bytes]
+) -> dict[bytes, tuple[bool | None, bool | None]]:
+    """What these people may have been told already by what waits: blocked, granted."""
+    o = outgoing.c
+    query = select(o.name, o.blocked, o.granted).where(
+        o.connector == connector, o.resource == CONTACTS, o.name.in_(list(names))
+    )
+    return {name: (blocked, granted) for name, blocked, granted in await tx.execute(query)}
 
 
 async def sizes(tx: Tx, connector: str, kind: str, *, now: float) -> dict[str | None, int]:

@@ -54,12 +54,25 @@ async def enqueue(
 
 
 async def due_keys(
-    tx: Tx, connector: str, resources: Collection[Resource], *, now: float, limit: int
+    tx: Tx,
+    connector: str,
+    resources: Collection[Resource],
+    *,
+    now: float,
+    limit: int,
+    queued_before: float = 0.0,
 ) -> list[Key]:
-    """What of these resources is to be looked at by now, oldest first, one resource after the other."""
+    """What of these resources is to be looked at by now, oldest first, one resource after the other.
+
+    What was queued before a moment need not be due yet.
+    """
     rows = await tx.execute(
         select(due.c.resource, due.c.id)
-        .where(due.c.connector == connector, due.c.resource.in_(resources), due.c.at <= now)
+        .where(
+            due.c.connector == connector,
+            due.c.resource.in_(resources),
+            or_(due.c.at <= now, due.c.queued_at < queued_before),
+        )
         .order_by(due.c.resource, due.c.at, due.c.id)
         .limit(limit)
     )

@@ -68,6 +68,8 @@ connectors = _table(
 )
 
 #: What Brevo was told of a category, product, variant or order. `parent`: a variant's product.
+#: `fingerprint` is empty while nobody knows what Brevo holds; `unsettled_at`: when a write left that may
+#: still take effect.
 known = _table(
     "known",
     _resource(),
@@ -75,6 +77,7 @@ known = _table(
     Column("fingerprint", Octets, nullable=False),
     Column("read_at", Double, nullable=False),
     Column("parent", BigInteger),
+    Column("unsettled_at", Double),
 )
 
 #: The little that is worth remembering of an order. `amount` and `refunded` in the default currency.
@@ -171,7 +174,8 @@ guests = Table(
 
 #: What is rendered and waits to be told, sealed: contacts (`name`: the person) and events (`name`: which).
 #: It goes when the destination has answered, and not before `at`. `lane`: what may travel together,
-#: null: each alone.
+#: null: each alone. `blocked`, `granted`: by this write of a contact, or one whose place it took, it may be
+#: blocklisted by us, or told as one who agreed.
 outgoing = Table(
     "outgoing",
     metadata,
@@ -183,6 +187,8 @@ outgoing = Table(
     Column("fingerprint", Octets, nullable=False),
     Column("sealed", Octets, nullable=False),
     Column("at", Double, nullable=False),
+    Column("blocked", Boolean),
+    Column("granted", Boolean),
     Index("outgoing_by_lane", "connector", "resource", "lane"),
     **_CLUSTERED,
 )

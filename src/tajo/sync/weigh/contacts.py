@@ -250,9 +250,9 @@ async def _tell_people(
         {c.person: desk.secret.phone(number) if number else b"" for c, number, _ in numbered},
     )
     refused = await queue.refused_before(tx, desk.connector, [contact.key for contact, _, _ in numbered])
-    waiting = await outgoing.fingerprints(
-        tx, desk.connector, outgoing.CONTACTS, [contact.person for contact, _, _ in numbered]
-    )
+    persons = [contact.person for contact, _, _ in numbered]
+    waiting = await outgoing.fingerprints(tx, desk.connector, outgoing.CONTACTS, persons)
+    maybe = await outgoing.maybe_told(tx, desk.connector, waiting)
     untold: list[bytes] = []
     for contact, number, left in numbered:
         about = facts[contact.person]
@@ -260,6 +260,7 @@ async def _tell_people(
             weighed.notes.append("phone left out: another contact has the same number")
         elif number:
             contact = replace(contact, phone=number)  # noqa: PLW2901 - the same contact, completed
+        contact = _unsure(contact, *maybe.get(contact.person, (False, False)))  # noqa: PLW2901
         write = desk.destination.contact(contact)
         if write is None:
             untold.append(contact.person)
@@ -267,11 +268,24 @@ async def _tell_people(
             weighed.settled.append(contact.key)
             continue
         blocked = write.blocks or (contact.blocked_by_us and write.consent != Consent.GRANTED)
-        ticket = Ticket(write=write, about=contact.key, blocked=blocked, left_behind=left)
+        ticket = Ticket(
+            write=write,
+            about=contact.key,
+            blocked=blocked,
+            was_blocked=contact.blocked_by_us,
+            was_granted=contact.told is Consent.GRANTED,
+            left_behind=left,
+        )
         if not weighed.offer(ticket, waiting.get(contact.person, about.told.fingerprint), refused):
             weighed.settled.append(contact.key)
             weighed.unchanged += contact.key not in refused
     await outgoing.drop(tx, desk.connector, outgoing.CONTACTS, untold)
+
+
+def _unsure(contact: Contact, blocked: bool | None, granted: bool | None) -> Contact:
+    """The contact as it is if what waits for it has been told, and only the answer was lost."""
+    told = Consent.GRANTED if granted else contact.told
+    return replace(contact, blocked_by_us=contact.blocked_by_us or bool(blocked), told=told)
 
 
 def guest(desk: Desk, person: bytes, key: Key, customer: Customer, read_at: float) -> people.Guest:

@@ -28,9 +28,6 @@ from tajo.sync.model import (
 )
 from tajo.sync.ports import Destination
 
-#: Payment was reached but not made: a checkout that may go on, not yet a sale.
-INCOMPLETE = 0
-
 #: Amounts are remembered in whole ten-thousandths, the finest that a store writes.
 SCALE = 10_000
 
@@ -50,6 +47,8 @@ class Policy(Struct, frozen=True, kw_only=True):
     """What the merchant wants of the machine. `rules`: the fingerprint of all that shapes payloads.
 
     `counted`, `placed`: order statuses that count in metrics, and that mean that an order was placed.
+    `unfinished`: those of a checkout that may go on, which is not told; `unsold`: those in which an order
+    leaves its cart where it is.
     `overlap`: how many seconds an incremental sweep looks back beyond the beginning of the last one, for
     clocks that disagree and rows that commit late. `stock`: changes of stock are events. A cart of at
     least `abandoned_value` counts as left behind after `abandoned_after` seconds. `farewell`: how people
@@ -59,6 +58,8 @@ class Policy(Struct, frozen=True, kw_only=True):
     resources: frozenset[Resource]
     counted: frozenset[int]
     placed: frozenset[int] = frozenset()
+    unfinished: frozenset[int] = frozenset()
+    unsold: frozenset[int] = frozenset()
     rules: str = ""
     overlap: float = 600.0
     stock: bool = False
@@ -93,13 +94,16 @@ class Ticket(Struct, frozen=True, kw_only=True, eq=False, gc=False, omit_default
     """A write with what must be remembered once it is delivered.
 
     `about`: the key to look at again; `parent`: a variant's product; `blocked`: whether the contact is
-    blocklisted by us from then on; `left_behind`: the person whose contact was renamed.
+    blocklisted by us from then on, `was_blocked`: and may be until then; `was_granted`: the
+    destination may believe until then that they agreed. `left_behind`: the person whose contact was renamed.
     """
 
     write: Write
     about: Key
     parent: int | None = None
     blocked: bool = False
+    was_blocked: bool = False
+    was_granted: bool = False
     left_behind: bytes = b""
 
 

@@ -18,7 +18,6 @@ from tajo.sync.moments import seconds
 from tajo.sync.weigh.contacts import buyer, guest, others
 from tajo.sync.weigh.desk import (
     FOREIGN_EMAIL,
-    INCOMPLETE,
     SCALE,
     Desk,
     Ticket,
@@ -31,9 +30,6 @@ from tajo.sync.weigh.desk import (
 
 #: A change of these facts of an order makes its buyer's contact stale.
 _TELLING = ("status_id", "counted", "amount", "refunded", "person", "customer_id")
-
-#: Statuses of an order that leaves its cart where it is: incomplete, pending (not paid either), declined.
-UNSOLD = frozenset({INCOMPLETE, 1, 6})
 
 
 async def refunds(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
@@ -184,7 +180,7 @@ async def _offer(tx: Tx, desk: Desk, weighed: Weighed, met: Sequence[_Met]) -> N
     refused = await queue.refused_before(tx, desk.connector, [one.key for one in met])
     for one in met:
         order, email = one.order, one.order.email
-        if order.status_id == INCOMPLETE:
+        if order.status_id in desk.policy.unfinished:
             weighed.skipped += 1
             weighed.settled.append(one.key)
         elif not plausible(email):
@@ -226,7 +222,7 @@ async def _recovered(tx: Tx, desk: Desk, weighed: Weighed, met: Sequence[_Met]) 
     sold = {
         key.id: one
         for one in met
-        if (one.row["placed"] or one.order.status_id not in UNSOLD)
+        if (one.row["placed"] or one.order.status_id not in desk.policy.unsold)
         and one.order.cart_id
         and (key := cart_of(one.order))
     }
