@@ -169,6 +169,7 @@ class Shipping:
             sealed=sealed,
             blocked=write.blocks or ticket.was_blocked,
             granted=write.consent is Consent.GRANTED or ticket.was_granted,
+            leaves=ticket.left_behind or None,
         )
 
     async def _until(self, ready: Callable[[], object]) -> None:

@@ -24,7 +24,7 @@ class Waiting(Struct, frozen=True, gc=False):
     """One rendered write. `lane` None: it goes alone; `size`: bytes of its body; `at`: not before.
 
     `blocked`, `granted`: by this write, or one whose place it took, the contact may be blocklisted by us, or
-    told as one who agreed.
+    told as one who agreed. `leaves`: the person whose contact it renames.
     """
 
     name: bytes
@@ -35,6 +35,7 @@ class Waiting(Struct, frozen=True, gc=False):
     at: float = 0.0
     blocked: bool = False
     granted: bool = False
+    leaves: bytes | None = None
 
 
 async def put(tx: Tx, connector: str, kind: str, rows: Iterable[Waiting]) -> None:
@@ -63,6 +64,15 @@ async def maybe_told(
         o.connector == connector, o.resource == CONTACTS, o.name.in_(list(names))
     )
     return {name: (blocked, granted) for name, blocked, granted in await tx.execute(query)}
+
+
+async def left(tx: Tx, connector: str, names: Collection[bytes]) -> set[bytes]:
+    """Those of these people whose contact is to become another's."""
+    o = outgoing.c
+    query = select(o.leaves).where(
+        o.connector == connector, o.resource == CONTACTS, o.leaves.in_(list(names))
+    )
+    return set(await tx.scalars(query))
 
 
 async def sizes(tx: Tx, connector: str, kind: str, *, now: float) -> dict[str | None, int]:

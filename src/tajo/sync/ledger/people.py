@@ -18,7 +18,7 @@ from tajo.sync.ledger.tables import (
     phones,
     subscribers,
 )
-from tajo.sync.model import Consent, Resource
+from tajo.sync.model import Consent, Key, Resource
 
 
 class Told(Struct, frozen=True, kw_only=True):
@@ -271,6 +271,17 @@ async def subscriptions_of(tx: Tx, connector: str, persons: Collection[bytes]) -
     """The newsletter records of these people."""
     s = subscribers.c
     return list(await tx.scalars(select(s.id).where(s.connector == connector, s.person.in_(persons))))
+
+
+async def speakers(tx: Tx, connector: str, persons: Collection[bytes]) -> set[Key]:
+    """The records that speak for these people: their accounts, else their newest order."""
+    if not persons:
+        return set()
+    accounts = await accounts_of(tx, connector, persons)
+    orders = await last_orders(tx, connector, set(persons) - accounts.keys())
+    return {Key(Resource.CUSTOMERS, id_) for ids in accounts.values() for id_ in ids} | {
+        Key(Resource.ORDERS, id_) for id_ in orders.values()
+    }
 
 
 async def billed_elsewhere(tx: Tx, connector: str, accounts: Collection[int]) -> set[bytes]:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 
@@ -175,7 +176,7 @@ guests = Table(
 #: What is rendered and waits to be told, sealed: contacts (`name`: the person) and events (`name`: which).
 #: It goes when the destination has answered, and not before `at`. `lane`: what may travel together,
 #: null: each alone. `blocked`, `granted`: by this write of a contact, or one whose place it took, it may be
-#: blocklisted by us, or told as one who agreed.
+#: blocklisted by us, or told as one who agreed. `leaves`: the person whose contact it renames.
 outgoing = Table(
     "outgoing",
     metadata,
@@ -189,7 +190,15 @@ outgoing = Table(
     Column("at", Double, nullable=False),
     Column("blocked", Boolean),
     Column("granted", Boolean),
+    Column("leaves", Octets),
     Index("outgoing_by_lane", "connector", "resource", "lane"),
+    Index(
+        "outgoing_leaving",
+        "connector",
+        "leaves",
+        sqlite_where=text("leaves IS NOT NULL"),
+        postgresql_where=text("leaves IS NOT NULL"),
+    ),
     **_CLUSTERED,
 )
 

@@ -27,6 +27,9 @@ from tajo.sync.weigh.desk import SCALE, Desk, Ticket, Weighed, no_address, plaus
 
 P = TypeVar("P", Customer, Subscriber)
 
+#: Seconds after which somebody is looked at again whose e-mail still belongs to a contact that moves.
+MOVING = 30.0
+
 
 async def subscribers(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
     """A newsletter record is a fact of a person; of somebody otherwise unknown it is the only one."""
@@ -52,7 +55,7 @@ async def subscribers(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
     # Whoever has a newsletter record has not left, however late it is met.
     await people.rejoin(tx, desk.connector, by_person.keys())
     if desk.touch:
-        weighed.again |= await others(tx, desk, changed)
+        weighed.again |= await people.speakers(tx, desk.connector, changed)
         accounts = await people.accounts_of(tx, desk.connector, by_person.keys())
         buyers = await people.last_orders(tx, desk.connector, by_person.keys())
         alone = {p: s for p, s in by_person.items() if p not in accounts and p not in buyers}
@@ -108,7 +111,7 @@ async def customers(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
     # An account that is new to us takes its orders from those to whom they were billed.
     new = [id_ for id_ in persons if id_ not in before]
     stale = {*left, *await people.billed_elsewhere(tx, desk.connector, new)}
-    weighed.again |= await others(tx, desk, stale)
+    weighed.again |= await people.speakers(tx, desk.connector, stale)
     bereft = [person for person in left if not facts[person].accounts]
     readers = await people.subscriptions_of(tx, desk.connector, bereft)
     weighed.again |= {Key(Resource.SUBSCRIBERS, id_) for id_ in readers}
@@ -203,17 +206,6 @@ async def _remembered(tx: Tx, desk: Desk, weighed: Weighed, found: Sequence[P]) 
     return kept
 
 
-async def others(tx: Tx, desk: Desk, persons: Collection[bytes]) -> set[Key]:
-    """The records that speak for these people: their accounts, else their newest order."""
-    if not persons:
-        return set()
-    accounts = await people.accounts_of(tx, desk.connector, persons)
-    orders = await people.last_orders(tx, desk.connector, set(persons) - accounts.keys())
-    return {Key(Resource.CUSTOMERS, id_) for ids in accounts.values() for id_ in ids} | {
-        Key(Resource.ORDERS, id_) for id_ in orders.values()
-    }
-
-
 def compose(person: bytes, key: Key, customer: Customer, facts: people.Facts) -> Contact:
     """Join a record with all that is known of the person."""
     bought = facts.purchases
@@ -253,6 +245,7 @@ async def _tell_people(
     persons = [contact.person for contact, _, _ in numbered]
     waiting = await outgoing.fingerprints(tx, desk.connector, outgoing.CONTACTS, persons)
     maybe = await outgoing.maybe_told(tx, desk.connector, waiting)
+    moving = await outgoing.left(tx, desk.connector, persons) | {left for _, _, left in numbered if left}
     untold: list[bytes] = []
     for contact, number, left in numbered:
         about = facts[contact.person]
@@ -260,6 +253,10 @@ async def _tell_people(
             weighed.notes.append("phone left out: another contact has the same number")
         elif number:
             contact = replace(contact, phone=number)  # noqa: PLW2901 - the same contact, completed
+        if contact.person in moving:
+            weighed.later[contact.key] = desk.now + MOVING
+            weighed.settled.append(contact.key)
+            continue
         contact = _unsure(contact, *maybe.get(contact.person, (False, False)))  # noqa: PLW2901
         write = desk.destination.contact(contact)
         if write is None:

@@ -15,7 +15,7 @@ from tajo.sync.ledger.known import OrderFacts
 from tajo.sync.ledger.store import Tx
 from tajo.sync.model import Batch, Event, EventKind, Key, Order, Refund, Resource, cart_key
 from tajo.sync.moments import seconds
-from tajo.sync.weigh.contacts import buyer, guest, others
+from tajo.sync.weigh.contacts import buyer, guest
 from tajo.sync.weigh.desk import (
     FOREIGN_EMAIL,
     SCALE,
@@ -213,7 +213,7 @@ async def _discount(tx: Tx, desk: Desk, batch: Batch, weighed: Weighed, gone: Se
     await known.discount_orders(tx, desk.connector, before, batch.read_at)
     weighed.again |= {Key(Resource.CUSTOMERS, old.customer_id) for old in before.values() if old.customer_id}
     strangers = {old.person for old in before.values() if not old.customer_id}
-    weighed.again |= await others(tx, desk, strangers)
+    weighed.again |= await people.speakers(tx, desk.connector, strangers)
     return strangers
 
 
