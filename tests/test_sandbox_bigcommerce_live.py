@@ -113,7 +113,7 @@ async def test_who_leaves_at_the_payment_page_has_an_incomplete_order_and_a_cart
 async def test_the_payment_completes_the_same_order_with_what_the_cart_holds_now(shop):
     cart = await shop.control("POST", "carts", CART)
     left = await shop.control("POST", f"carts/{cart['id']}/checkout", {"status_id": 0})
-    more = {"line_items": [{"product_id": 102, "quantity": 1}]}
+    more = {"line_items": [{"product_id": 103, "quantity": 1}]}
     await shop.send("POST", f"/v3/carts/{cart['id']}/items", more)
     await shop.listen("store/order/*", "store/cart/converted")
     paid = await shop.control("POST", f"carts/{cart['id']}/checkout", {})

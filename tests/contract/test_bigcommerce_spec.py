@@ -93,6 +93,14 @@ GETS = (
     Get(BRANDS, "/v3/catalog/brands", "limit=250"),
     Get(BRANDS, "/v3/catalog/brands/1"),
     Get("inventory.v3.yml", "/v3/inventory/items", "limit=1000"),
+    Get("inventory.v3.yml", "/v3/inventory/items", "variant_id:in={variant}&location_id:in=1"),
+    Get("inventory.v3.yml", "/v3/inventory/locations/1/items", "product_id:in={product}&limit=1000"),
+    Get("locations.v3.yml", "/v3/inventory/locations", "is_active=true&limit=1000"),
+    Get("scripts.v3.yml", "/v3/content/scripts", "channel_id:in=1&sort=name&direction=desc"),
+    Get("scripts.v3.yml", "/v3/content/scripts/{script}"),
+    Get("promotions.v3.yml", "/v3/promotions", "redemption_type=coupon&limit=250"),
+    Get("promotions.v3.yml", "/v3/promotions/{promotion}"),
+    Get("promotions.v3.yml", "/v3/promotions/{promotion}/codes", "limit=250"),
     Get("channels.v3.yml", "/v3/channels", "available=true&type:in=storefront"),
     Get("channels.v3.yml", "/v3/channels", "include=currencies"),
     Get("channels.v3.yml", "/v3/channels/1", "include=currencies"),
@@ -106,6 +114,39 @@ GETS = (
     Get("abandoned_carts.v3.yml", "/v3/abandoned-carts/settings"),
     Get("abandoned_carts.v3.yml", "/v3/abandoned-carts/settings/channels/1"),
 )
+SCRIPT = {
+    "name": "Back in stock",
+    "kind": "src",
+    "src": "https://example.com/stock.js",
+    "visibility": "storefront",
+    "consent_category": "essential",
+    "auto_uninstall": True,
+}
+PROMOTION = {
+    "name": "Come back",
+    "redemption_type": "COUPON",
+    "coupon_type": "BULK",
+    "rules": [
+        {
+            "action": {"cart_value": {"discount": {"percentage_amount": "10"}}},
+            "condition": {"cart": {"minimum_spend": "5"}},
+        }
+    ],
+}
+STOREHOUSE = {
+    "code": "NORTH",
+    "label": "North",
+    "type_id": "PHYSICAL",
+    "address": {
+        "address1": "1 Lane",
+        "city": "Cork",
+        "state": "Cork",
+        "zip": "T12",
+        "email": "north@example.com",
+        "geo_coordinates": {"latitude": 11, "longitude": 8},
+        "country_code": "IE",
+    },
+}
 DEVIATIONS = {  # a part of the path, a part of the finding: why we differ from the file on purpose
     ("/orders", "'custom_status'"): "not in the schema, but in every example of the file and in real answers",
     ("/orders", "'__warning__'"): "the undocumented mark of cut line items (bigcommerce/docs#960)",
@@ -168,8 +209,12 @@ async def shop(sent):
         client.app = app
         hook = {"scope": "store/order/created", "destination": "https://example.com/hooks"}
         ids["hook"] = (await client.post("/v3/hooks", json=hook)).json()["data"]["id"]
-        cart = {"line_items": [{"product_id": 101, "quantity": 2}], "custom_items": []}
+        cart = {"line_items": [{"product_id": 103, "quantity": 2}], "custom_items": []}
         ids["cart"] = (await client.post("/v3/carts", json=cart)).json()["data"]["id"]
+        ids["script"] = (await client.post("/v3/content/scripts", json=SCRIPT)).json()["data"]["uuid"]
+        ids["promotion"] = (await client.post("/v3/promotions", json=PROMOTION)).json()["data"]["id"]
+        await client.post(f"/v3/promotions/{ids['promotion']}/codes", json={"code": "COME-BACK"})
+        await client.post("/v3/inventory/locations", json=[STOREHOUSE])
         yield client, ids
     await app.state.world.deliveries.close()
 
@@ -217,6 +262,16 @@ WHERE = {**STREET, "state_or_province": "County Cork", "postal_code": "T12"}
 REFUND = {
     "items": [{"item_type": "ORDER", "item_id": 1, "amount": 1.5}],
     "payments": [{"provider_id": "custom", "amount": 1.5, "offline": True}],
+}
+LINE = {"product_id": 106, "quantity": 1, "option_selections": [{"option_id": 1061, "option_value": 106100}]}
+CART_SETTINGS = "/v3/abandoned-carts/settings"
+SHELF = {"identity": {"variant_id": 10300}, "safety_stock": 2, "warning_level": 3}
+COUPON = {
+    "name": "Ten off",
+    "code": "TEN-OFF",
+    "type": "percentage_discount",
+    "amount": "10",
+    "applies_to": {"entity": "categories", "ids": [0]},
 }
 WRITES = (
     Write(
@@ -278,8 +333,58 @@ WRITES = (
     ),
     Write("webhooks.v3.yml", "PUT", "/v3/hooks/{hook}", {"is_active": True}, 200),
     Write("webhooks.v3.yml", "PUT", "/v3/hooks/admin", {"emails": ["a@example.com"]}, 204),
-    Write("carts.v3.yml", "POST", "/v3/carts", {"line_items": [{"product_id": 101, "quantity": 1}]}, 201),
+    Write("carts.v3.yml", "POST", "/v3/carts", {"line_items": [{"product_id": 103, "quantity": 1}]}, 201),
+    Write(
+        "carts.v3.yml",
+        "POST",
+        "/v3/carts?include=redirect_urls",
+        {
+            "customer_id": 2,
+            "channel_id": 1,
+            "locale": "en-US",
+            "currency": {"code": "USD"},
+            "line_items": [{"product_id": 106, "variant_id": 10601, "quantity": 1}],
+            "gift_certificates": [
+                {
+                    "name": "For you",
+                    "theme": "General",
+                    "amount": 20,
+                    "quantity": 1,
+                    "sender": {"name": "A", "email": "a@example.com"},
+                    "recipient": {"name": "B", "email": "b@example.com"},
+                }
+            ],
+        },
+        201,
+    ),
+    Write("carts.v3.yml", "POST", "/v3/carts/{cart}/items", {"line_items": [LINE]}, 201),
     Write("carts.v3.yml", "PUT", "/v3/carts/{cart}", {"customer_id": 2}, 201),
+    Write("carts.v3.yml", "PUT", "/v3/carts/{cart}", {"customer_id": 2, "version": 99}, 409),
+    Write("abandoned_carts.v3.yml", "PUT", f"{CART_SETTINGS}/channels/1", {"enable_notification": True}, 200),
+    Write("inventory.v3.yml", "PUT", "/v3/inventory/locations/2/items", {"settings": [SHELF]}, 200),
+    Write(
+        "inventory.v3.yml",
+        "POST",
+        "/v3/inventory/adjustments/relative",
+        {"items": [{"location_id": 2, "variant_id": 10300, "quantity": 4}]},
+        422,
+    ),
+    Write("locations.v3.yml", "POST", "/v3/inventory/locations", [{**STOREHOUSE, "code": "SOUTH"}], 200),
+    Write("locations.v3.yml", "PUT", "/v3/inventory/locations", [{"id": 2, "label": "Far north"}], 200),
+    Write("locations.v3.yml", "DELETE", "/v3/inventory/locations?location_id:in=2", None, 200),
+    Write("locations.v3.yml", "DELETE", "/v3/inventory/locations?location_id:in=1", None, 422),
+    Write("scripts.v3.yml", "POST", "/v3/content/scripts", SCRIPT, 200),
+    Write("scripts.v3.yml", "POST", "/v3/content/scripts", {"name": "x", "kind": "src"}, 422),
+    Write("scripts.v3.yml", "PUT", "/v3/content/scripts/{script}", {"enabled": False}, 200),
+    Write("scripts.v3.yml", "DELETE", "/v3/content/scripts/{script}", None, 204),
+    Write("marketing.v2.yml", "POST", "/v2/coupons", COUPON, 201),
+    Write("marketing.v2.yml", "PUT", "/v2/coupons/1", {**COUPON, "enabled": False}, 200),
+    Write("marketing.v2.yml", "DELETE", "/v2/coupons/1", None, 204),
+    Write("promotions.v3.yml", "POST", "/v3/promotions", PROMOTION, 201),
+    Write("promotions.v3.yml", "PUT", "/v3/promotions/{promotion}", {**PROMOTION, "status": "DISABLED"}, 200),
+    Write("promotions.v3.yml", "POST", "/v3/promotions/{promotion}/codes", {"code": "AGAIN"}, 201),
+    Write("promotions.v3.yml", "POST", "/v3/promotions/{promotion}/codegen", {"batch_size": 3}, 201),
+    Write("promotions.v3.yml", "DELETE", "/v3/promotions/{promotion}", None, 204),
     Write("carts.v3.yml", "POST", "/v3/carts/{cart}/redirect_urls", None, 201),
     Write("carts.v3.yml", "DELETE", "/v3/carts/{cart}", None, 204),
 )
@@ -316,14 +421,17 @@ CALLBACKS = (  # how to make the simulator send each scope
     ("store/product/updated", "PUT", "/v3/catalog/products/101", {"price": 3}),
     ("store/product/deleted", "DELETE", "/v3/catalog/products/101", None),
     ("store/category/updated", "PUT", "/v3/catalog/trees/categories", [{"category_id": 20, "name": "X"}]),
-    ("store/cart/created", "POST", "/v3/carts", {"line_items": [{"product_id": 101, "quantity": 1}]}),
+    ("store/cart/created", "POST", "/v3/carts", {"line_items": [{"product_id": 103, "quantity": 1}]}),
     (
         "store/cart/lineItem/created",
         "POST",
         "/v3/carts",
-        {"line_items": [{"product_id": 101, "quantity": 1}]},
+        {"line_items": [{"product_id": 103, "quantity": 1}]},
     ),
+    ("store/cart/couponApplied", "POST", "/v3/checkouts/{cart}/coupons", {"coupon_code": "COME-BACK"}),
     ("store/cart/deleted", "DELETE", "/v3/carts/{cart}", None),
+    ("store/product/inventory/updated", "PUT", "/v3/catalog/products/103", {"inventory_level": 9}),
+    ("store/sku/inventory/updated", "PUT", "/v3/catalog/variants", [{"id": 11300, "inventory_level": 9}]),
 )
 
 

@@ -65,6 +65,15 @@ WEBHOOK = {
 COLLECTION = "00000000-0000-4000-8000-000000000001"
 
 
+TEMPLATE = {
+    "templateName": "Cart",
+    "subject": "{{ contact.FIRSTNAME }}, your cart",
+    "sender": {"email": "shop@example.com", "name": "Shop"},
+    "htmlContent": "<p>{{ params.total }} in your cart</p>",
+    "isActive": True,
+}
+
+
 @dataclass(frozen=True)
 class Step:
     """One request of the session and the status it must get."""
@@ -207,6 +216,37 @@ SESSION = [
             "textContent": "Hello",
         },
     ),
+    Step("POST", "/smtp/templates", 201, TEMPLATE),
+    Step("POST", "/smtp/templates", 201, {**TEMPLATE, "isActive": False}),
+    Step("POST", "/smtp/templates", 400, {"templateName": "Cart"}),
+    Step("GET", "/smtp/templates", 200, query="templateStatus=true&limit=1000"),
+    Step("GET", "/smtp/templates/1", 200),
+    Step("GET", "/smtp/templates/99", 404),
+    Step("PUT", "/smtp/templates/1", 204, {"subject": "Your cart is waiting"}),
+    Step("DELETE", "/smtp/templates/2", 204),
+    Step(
+        "POST",
+        "/smtp/email",
+        201,
+        {
+            "templateId": 1,
+            "to": [{"email": "ada@example.com", "name": "Ada"}],
+            "params": {"total": 12.5},
+            "tags": ["cart"],
+            "headers": {"idempotencyKey": "0b8a3f6e-3c1a-4a37-9a7e-1f0d6a1f2b3c"},
+        },
+    ),
+    Step(
+        "POST",
+        "/smtp/email",
+        201,
+        {"templateId": 1, "messageVersions": [{"to": [{"email": "ada@example.com"}]}]},
+    ),
+    Step("POST", "/smtp/email", 400, {"templateId": 99, "to": [{"email": "ada@example.com"}]}),
+    Step("GET", "/smtp/emails", 200, query="email=ada@example.com"),
+    Step("GET", "/smtp/statistics/events", 200, query="email=ada@example.com&limit=10"),
+    Step("GET", "/smtp/blockedContacts", 200, query="limit=100"),
+    Step("DELETE", "/smtp/blockedContacts/ada%40example.com", 404),
     Step(
         "POST", "/transactionalSMS/sms", 201, {"sender": "Shop", "recipient": "33612345678", "content": "Hi"}
     ),
@@ -290,6 +330,7 @@ DEVIATIONS: dict[str, list[Deviation]] = {
 
 STUB_DEVIATIONS = {
     ("POST", "/contacts/batch"): WITHDRAWN,
+    ("DELETE", "/smtp/blockedContacts/{email}"): "nobody gets on that list through the API: 404 here",
     (
         "DELETE",
         "/contacts/attributes/{attributeType}/{multipleChoiceAttribute}/{multipleChoiceAttributeOption}",
@@ -301,9 +342,10 @@ NOT_SERVED = {
     "conversations emailCampaigns feeds smsCampaigns whatsappCampaigns": "campaigns and chat",
     "contacts/export contacts/{identifier}/campaignStats": "not simulated",
     "ecommerce/attribution webhooks/export": "reports, not simulated",
-    "smtp/blockedContacts smtp/blockedDomains smtp/deleteHardbounces": "not simulated",
-    "smtp/email/{identifier} smtp/emailStatus smtp/emails smtp/log": "not simulated",
-    "smtp/statistics smtp/template smtp/templates": "not simulated",
+    "smtp/blockedDomains smtp/deleteHardbounces": "not simulated",
+    "smtp/email/{identifier} smtp/emailStatus smtp/emails/{uuid} smtp/log": "not simulated",
+    "smtp/statistics/aggregatedReport smtp/statistics/reports smtp/template/": "reports, not simulated",
+    "smtp/templates/{templateId}/sendTest": "a test mail, not simulated",
     "transactionalSMS/statistics transactionalSMS/templates whatsapp/statistics": "not simulated",
 }
 

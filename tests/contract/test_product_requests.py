@@ -380,7 +380,7 @@ async def happen(
     merchant: Session, orders: list[Any], products: list[Any], people: list[Any], tree: Any
 ) -> list[tuple[str, Any]]:
     """What webhooks tell of, as scopes with an id: a cart, more orders than are told singly, deletions."""
-    row = {"product_id": products[0]["id"], "quantity": 2}
+    row = {"product_id": products[0]["id"], "variant_id": products[0]["id"] * 100, "quantity": 2}
     buyer, gone = people[0], people[-1]
     cart = await merchant.shop("POST", "/v3/carts", {"customer_id": buyer["id"], "line_items": [row]})
     await pack(merchant, orders)

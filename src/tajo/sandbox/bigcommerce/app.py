@@ -26,15 +26,20 @@ from . import (
     catalog,
     catalog_parts,
     categories,
+    checkouts,
     control,
+    coupons,
     customer_parts,
     customers,
     hooks,
     info,
     inventory,
+    locations,
     order_writes,
     orders,
     refunds,
+    scripts,
+    storefront,
     subscribers,
 )
 from .deliveries import Account, Deliveries
@@ -51,11 +56,12 @@ if TYPE_CHECKING:
 
 MODULES: Final = (
     *(customers, customer_parts, subscribers, orders, order_writes, refunds, catalog, catalog_parts),
-    *(categories, inventory, carts, hooks, info),
+    *(categories, inventory, locations, carts, checkouts, coupons, scripts, hooks, info),
 )
 ROUTES: Final = tuple(route for module in MODULES for route in module.ROUTES)
 STORE_PATH: Final = re.compile(r"/stores/([^/]+)(/(v2|v3)/.*)")
 PANEL: Final = "/_sandbox/panel"
+PAYING: Final = Route("POST", "/checkout/{id}", control.checkout, "")
 NOBODY: Final = Account("", "", frozenset())
 TOKEN, CLIENT_ID, CLIENT_SECRET = "sandbox-access-token", "sandbox-client-id", "sandbox-client-secret"
 UNAUTHORIZED = (
@@ -157,6 +163,7 @@ class Gateway:
     def __init__(self, world: World) -> None:
         self._world = world
         self._stores, self._control = Router(ROUTES), Router(control.ROUTES)
+        self._pages = Router((*storefront.ROUTES, PAYING))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -166,8 +173,10 @@ class Gateway:
             await self._serve(request, raw, send)
         elif request.url.path.startswith(f"{PANEL}/"):
             await _send(send, self._panel_reply(request, raw), request)
-        else:
+        elif request.url.path.startswith("/_sandbox/"):
             await _send(send, self._control_reply(request, raw), request)
+        else:
+            await _send(send, self._page_reply(request, raw), request)
 
     def _control_reply(self, request: Request, raw: bytes) -> Reply:
         found = self._control.find(request.url.path)
@@ -178,6 +187,22 @@ class Gateway:
             return _reply(self._answer(found[0][request.method], call), request.url.path)
         except Problem as problem:
             return _reply(Answer(problem.status, problem.body("v3")), request.url.path)
+
+    def _page_reply(self, request: Request, raw: bytes) -> Reply:
+        """A shopper's browser: pages of the storefront, and the form that pays."""
+        form = dict(parse_qsl(raw.decode(errors="replace")))
+        product = ({"GET": storefront.PRODUCT}, {"path": request.url.path.removeprefix("/")})
+        methods, names = self._pages.find(request.url.path) or product
+        call = self._call(request, "v3", names, form, NOBODY)
+        try:
+            if request.method not in methods:
+                raise Problem(405, "Method Not Allowed")
+            if methods[request.method] is PAYING:
+                paid = control.checkout(storefront.paying(call))
+                return _reply(storefront.bought(call, paid.body), request.url.path)
+            return _reply(self._answer(methods[request.method], call), request.url.path)
+        except Problem as problem:
+            return _reply(storefront.problem(call, problem), request.url.path)
 
     def _panel_reply(self, request: Request, raw: bytes) -> Reply:
         """Staff in the control panel: the API's own answer without quota, scopes, faults or record."""

@@ -1,7 +1,7 @@
 """/v3/carts and /v3/abandoned-carts (carts.v3, abandoned_carts.v3; facts, section 5).
 
 There is no list of carts and none of abandoned ones. Carts are kept in memory only, as the real ones are
-for 30 days.
+for 30 days. What the API puts into a cart must be for sale; a shopper's cart may hold what no longer is.
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 from uuid import uuid4
 
+from . import cart_items, coupons
 from .wire import Answer, Call, Problem, Route, not_found, one
 
 if TYPE_CHECKING:
     from asyncio import Task
 
+    from .coupons import Offer
     from .shapes import Record
 
 SCOPE: Final = "store_cart"
 ABANDONED_AFTER, LIFE = 3600, 30 * 86400
+URL_LIFE: Final = 30 * 86400
+DIGEST: Final = "merchant_abandoned_cart_digest_email_frequency"
 INCLUDES: Final = (
     *(
         "redirect_urls",
@@ -29,12 +33,16 @@ INCLUDES: Final = (
         "promotions.banners",
     ),
 )
-KINDS: Final = {"physical": "physical_items", "digital": "digital_items"}
+CONFLICT: Final = (
+    "The request cannot be processed due to a possible conflict. Please review the changes and try again."
+)
 
 
 @dataclass
 class Cart:
-    """A cart: `rest` when this API made it, not the storefront; `tokens` are redirects not used yet.
+    """A cart: `rest` when this API made it, not the storefront; `offer` is the coupon that it has.
+
+    `tokens` are redirects that were not used yet, with the time of their making.
 
     `order` is the Incomplete order that the payment page made of it; `vigil` waits for it to be abandoned.
     """
@@ -45,7 +53,8 @@ class Cart:
     order: int = 0
     vigil: Task[None] | None = None
     abandoned_token: str = ""
-    tokens: set[str] = field(default_factory=set)
+    offer: Offer | None = None
+    tokens: dict[str, float] = field(default_factory=dict)
 
     @property
     def items(self) -> list[Record]:
@@ -56,11 +65,16 @@ class Cart:
 
 def create(call: Call) -> Answer:
     """POST /v3/carts."""
-    return _shown(call, open_cart(call, call.fields(), rest=True), 201)
+    return _shown(call, open_cart(call, call.fields(), rest=True, strict=True), 201)
 
 
-def open_cart(call: Call, fields: Record, *, rest: bool) -> Cart:
-    """A new cart: `created`, its line items, and the `updated` that always comes along."""
+def open_cart(call: Call, fields: Record, *, rest: bool, strict: bool) -> Cart:
+    """A new cart: `created`, its line items, and the `updated` that always comes along.
+
+    `strict` lets nothing in that is not for sale. The API cannot set the e-mail: that is the shopper's.
+    """
+    if rest and "email" in fields:
+        call.world.suspect("email is not a field of a new cart")
     key, now = str(uuid4()), call.world.today()
     channel = fields.get("channel_id", 1)
     if call.store.channel(channel) is None:
@@ -72,8 +86,8 @@ def open_cart(call: Call, fields: Record, *, rest: bool) -> Cart:
         "id": key,
         "customer_id": customer,
         "channel_id": channel,
-        "email": fields.get("email", ""),
-        "currency": {"code": (fields.get("currency") or {}).get("code", call.store.info["currency"])},
+        "email": "" if rest else fields.get("email", ""),
+        "currency": {"code": _currency(call, fields)},
         "tax_included": False,
         "base_amount": 0,
         "discount_amount": 0,
@@ -93,7 +107,7 @@ def open_cart(call: Call, fields: Record, *, rest: bool) -> Cart:
         "version": 0,
     }
     cart = Cart(record, rest, call.world.clock())
-    added = _add(call, cart, fields)
+    added = cart_items.add(call, cart, fields, strict=strict)
     call.world.carts[key] = cart
     call.world.emit("store/cart/created", "cart", key)
     changed(call, cart, "created", added)
@@ -103,10 +117,9 @@ def open_cart(call: Call, fields: Record, *, rest: bool) -> Cart:
 def changed(call: Call, cart: Cart, what: str = "", items: list[Record] | None = None) -> None:
     """Count the change, add up, tell it, and start the hour after which the cart counts as abandoned."""
     record = cart.record
-    total = sum(i["extended_sale_price"] for i in cart.items)
-    total += sum(i["extended_list_price"] for i in record["line_items"]["custom_items"])
-    amount = round(total, 2)
-    cart.record = {**record, "version": record["version"] + 1, "base_amount": amount, "cart_amount": amount}
+    amount = cart_items.worth(cart)
+    cart.record = {**record, "version": record["version"] + 1, "base_amount": amount}
+    cart.record |= coupons.deducted(call, cart, amount)
     cart.record["updated_time"] = call.world.today()
     cart.touched = call.world.clock()
     for item in items or ():
@@ -163,7 +176,7 @@ def delete(call: Call) -> Answer:
 def add_items(call: Call) -> Answer:
     """POST /v3/carts/{id}/items."""
     cart, fields = find(call, call.path["id"]), _versioned(call)
-    changed(call, cart, "created", _add(call, cart, fields))
+    changed(call, cart, "created", cart_items.add(call, cart, fields, strict=True))
     return _shown(call, cart, 201)
 
 
@@ -172,7 +185,9 @@ def update_item(call: Call) -> Answer:
     cart, fields = find(call, call.path["id"]), _versioned(call)
     item, wanted = _item(call, cart), fields.get("line_item") or {}
     merged = {**item, **({"sale_price": wanted["list_price"]} if "list_price" in wanted else {}), **wanted}
-    item.update(_amounts(merged["quantity"], merged["list_price"], merged["sale_price"]))
+    if "product_id" in item:
+        cart_items.check_quantity(call, cart, item, merged["quantity"])
+    item.update(cart_items.amounts(merged["quantity"], merged["list_price"], merged["sale_price"]))
     changed(call, cart, "updated", [item])
     return _shown(call, cart)
 
@@ -180,6 +195,8 @@ def update_item(call: Call) -> Answer:
 def delete_item(call: Call) -> Answer:
     """DELETE /v3/carts/{id}/items/{item}: the last one takes the cart (204, `updated` and `deleted`)."""
     cart = find(call, call.path["id"])
+    if call.body is not None:
+        _versioned(call)
     item = _item(call, cart)
     for rows in cart.record["line_items"].values():
         rows[:] = [row for row in rows if row is not item]
@@ -196,13 +213,14 @@ def redirect_urls(call: Call) -> Answer:
         raise Problem(
             422, "The cart must be recreated.", {"id": "the cart was not created through the REST API"}
         )
-    return one(_urls(call, cart, (call.body or {}).get("query_params", [])), 201)
+    return one(_urls(call, cart, (call.body or {}).get("query_params", {})), 201)
 
 
-def _urls(call: Call, cart: Cart, extra: list[Record]) -> Record:
+def _urls(call: Call, cart: Cart, extra: Record | list[Record]) -> Record:
+    """URLs with one token; `query_params` is a map in the official example, a list of pairs elsewhere."""
     token = secrets.token_hex(32)
-    cart.tokens.add(token)
-    more = {p["key"]: p["value"] for p in extra}
+    cart.tokens[token] = call.world.clock()
+    more = extra if isinstance(extra, dict) else {p["key"]: p["value"] for p in extra}
 
     def url(**words: str) -> str:
         return f"{call.root}/cart.php?" + urlencode(
@@ -228,7 +246,7 @@ def abandoned(call: Call) -> Answer:
 def settings(call: Call) -> Answer:
     """GET and PUT /v3/abandoned-carts/settings."""
     if call.method == "PUT":
-        call.world.cart_settings |= {k: v for k, v in call.fields().items() if k in call.world.cart_settings}
+        call.world.cart_settings |= _checked_settings(call)
     return one(call.world.cart_settings)
 
 
@@ -239,8 +257,21 @@ def channel_settings(call: Call) -> Answer:
         raise not_found("v3")
     own = call.world.channel_cart_settings.setdefault(key, dict.fromkeys(call.world.cart_settings))
     if call.method == "PUT":
-        own |= {k: v for k, v in call.fields().items() if k in own}
+        own |= _checked_settings(call, nulls=True)
     return one(own)
+
+
+def _checked_settings(call: Call, *, nulls: bool = False) -> Record:
+    """The known settings of a body; 422 for values of the wrong kind or out of range."""
+    known = {k: v for k, v in call.fields().items() if k in call.world.cart_settings}
+    for name, value in known.items():
+        wanted = type(call.world.cart_settings[name])
+        if type(value) is not wanted and not (nulls and value is None):
+            raise Problem(422, "Invalid settings.", {name: f"must be {wanted.__name__}"})
+    every = known.get(DIGEST)
+    if every is not None and not 2 <= every <= 1000:
+        raise Problem(422, "Invalid settings.", {DIGEST: "must be from 2 to 1000"})
+    return known
 
 
 def _versioned(call: Call) -> Record:
@@ -248,7 +279,7 @@ def _versioned(call: Call) -> Record:
     fields = call.fields()
     version = call.world.carts[call.path["id"]].record["version"]
     if fields.get("version", version) != version:
-        raise Problem(409, "Cart conflict", {"version": f"the cart has version {version}"})
+        raise Problem(409, CONFLICT)
     return fields
 
 
@@ -260,87 +291,34 @@ def _item(call: Call, cart: Cart) -> Record:
     return found
 
 
-def _add(call: Call, cart: Cart, fields: Record) -> list[Record]:
-    lines, customs = fields.get("line_items", []), fields.get("custom_items", [])
-    if not lines and not customs:
-        raise Problem(422, "Invalid cart.", {"line_items": "at least one item is required"})
-    made = [_catalogue_item(call, n, row) for n, row in enumerate(lines)]
-    added = []
-    for kind, item in made:
-        cart.record["line_items"][kind].append(item)
-        added.append(item)
-    for row in customs:
-        price, quantity = row.get("list_price", 0), row.get("quantity", 1)
-        text = {"sku": row.get("sku", ""), "name": row.get("name", ""), "image_url": row.get("image_url", "")}
-        amounts = {
-            "quantity": quantity,
-            "list_price": price,
-            "extended_list_price": round(price * quantity, 2),
-        }
-        cart.record["line_items"]["custom_items"].append({"id": str(uuid4()), **text, **amounts})
-        added.append(cart.record["line_items"]["custom_items"][-1])
-    return added
-
-
-def _catalogue_item(call: Call, number: int, row: Record) -> tuple[str, Record]:
-    product = call.store.products.get(row.get("product_id", 0))
-    wanted = row.get("variant_id")
-    variants = product["variants"] if product else []
-    variant = next((v for v in variants if wanted in {None, v["id"]}), None)
-    if product is None or variant is None:
-        raise Problem(422, "Invalid cart.", {f"line_items.{number}.product_id": "unknown product or variant"})
-    price = variant["price"] or product["price"]
-    sale = row.get("list_price", variant["calculated_price"])
-    image = next((i["url_standard"] for i in product["images"] if i["is_thumbnail"]), "")
-    options = [
-        {"name": v["option_display_name"], "nameId": v["option_id"], "value": v["label"], "valueId": v["id"]}
-        for v in variant["option_values"]
-    ]
-    item = {
-        "id": str(uuid4()),
-        "parent_id": None,
-        "variant_id": variant["id"],
-        "product_id": product["id"],
-        "sku": variant["sku"],
-        "name": product["name"],
-        "url": call.store.info["secure_url"] + product["custom_url"]["url"],
-        "taxable": True,
-        "image_url": variant["image_url"] or image,
-        "discounts": [],
-        "coupons": [],
-        "discount_amount": 0,
-        "coupon_amount": 0,
-        "original_price": price,
-        "is_require_shipping": product["type"] == "physical",
-        "is_mutable": True,
-        "added_by_promotion": False,
-        **_amounts(row.get("quantity", 1), row.get("list_price", price), sale),
-        "options": options,
-    }
-    return KINDS[product["type"]], item
-
-
-def _amounts(quantity: int, price: float, sale: float) -> Record:
-    return {
-        "quantity": quantity,
-        "list_price": price,
-        "sale_price": sale,
-        "extended_list_price": round(price * quantity, 2),
-        "extended_sale_price": round(sale * quantity, 2),
-    }
-
-
 def _shown(call: Call, cart: Cart, status: int = 200) -> Answer:
     """A cart: options of its items only when they are included."""
     words = call.includes(INCLUDES)
     lines: dict[str, list[Any]] = dict(cart.record["line_items"])
-    for kind in KINDS.values():
+    for kind in cart_items.KINDS.values():
         if f"line_items.{kind}.options" not in words:
             lines[kind] = [{k: v for k, v in item.items() if k != "options"} for item in lines[kind]]
     out = {**cart.record, "line_items": lines}
     if "redirect_urls" in words and cart.rest:
-        out["redirect_urls"] = _urls(call, cart, [])
+        out["redirect_urls"] = _urls(call, cart, {})
     return one(out, status)
+
+
+def redeem(call: Call, key: str, token: str) -> Cart:
+    """The cart of a redirect URL at its first visit within 30 days; 404 for any other."""
+    cart = call.world.carts.get(key)
+    made = cart.tokens.pop(token, None) if cart else None
+    if made is None or call.world.clock() - made > URL_LIFE / call.world.time_scale:
+        raise Problem(404, "The link has been used up or has expired.")
+    return find(call, key)
+
+
+def _currency(call: Call, fields: Record) -> str:
+    """The transactional currency of a cart; 400 for one that is only displayed, or unknown (carts.v3)."""
+    code = str((fields.get("currency") or {}).get("code", call.store.info["currency"])).upper()
+    if code not in {c["currency_code"] for c in call.store.currencies if c["is_transactional"]}:
+        raise Problem(400, f"The currency {code} is not a transactional currency of this store.")
+    return code
 
 
 CART, SETTINGS, INFO = "/v3/carts/{id}", "/v3/abandoned-carts/settings", "store_v2_information"

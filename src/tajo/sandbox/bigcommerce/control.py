@@ -5,14 +5,16 @@ What was asked and what happened: GET /_sandbox/outbox and /counts; as JSON line
 webhooks were raised) and /deliveries (whatever was sent). Made for stores of a test's size.
 
 What may go wrong: POST /_sandbox/faults (`{"on": true}`, or shares of `Faults` like `{"hook_lost": 0.1}`),
-/suspend (`{"on": true}`), /accounts (another API account), DELETE /accounts/{client_id} (and its hooks).
+/suspend (`{"on": true}`), /accounts (another API account), DELETE /accounts/{client_id} (with its hooks and
+scripts).
 
-The shopper, whom no API can stand in for: POST /_sandbox/carts (a storefront cart), PUT /carts/{id} (types an
-e-mail), POST /carts/{id}/checkout (the payment page, and the payment). GET /cart.php is where redirect URLs
-lead: once.
+The shopper, whom no API can stand in for: POST /_sandbox/carts (a storefront cart), POST /carts/{id}/items
+(one thing more; neither asks whether the goods are still for sale), PUT /carts/{id} (types an e-mail), POST
+/carts/{id}/checkout (the payment page, and the payment; of any cart). What a browser sees: `storefront`.
 
 The staff: /_sandbox/panel/stores/{hash}/v3/... is the API as the control panel has it, with any account's
-token, and without quota, scopes, faults or record.
+token, and without quota, scopes, faults or record: stock per location is adjusted there, too. POST
+/_sandbox/cookie-banner (`{"on": true}`) asks shoppers for consent before scripts.
 """
 
 from __future__ import annotations
@@ -23,10 +25,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from . import carts, order_writes, subscribers
+from . import cart_items, carts, coupons, order_writes, subscribers
 from .deliveries import Account
 from .faults import Faults
-from .shapes import cents
+from .shapes import LINE, cents, money
 from .wire import Answer, Call, Problem, Route
 from .world import FAMILIES
 
@@ -111,12 +113,27 @@ def delete_account(call: Call) -> Answer:
     world.accounts = {token: a for token, a in world.accounts.items() if a.client_id != gone}
     for hook in [h for h in world.deliveries.hooks.values() if h.account.client_id == gone]:
         del world.deliveries.hooks[hook.id]
+    for script in [s for s in world.scripts.values() if s["api_client_id"] == gone and s["auto_uninstall"]]:
+        del world.scripts[script["uuid"]]
     return Answer(204)
+
+
+def cookie_banner(call: Call) -> Answer:
+    """POST /_sandbox/cookie-banner: shoppers are asked for consent, and scripts of unknown category hide."""
+    call.world.cookie_banner = bool(call.fields().get("on"))
+    return Answer(200, {"on": call.world.cookie_banner})
 
 
 def shop(call: Call) -> Answer:
     """POST /_sandbox/carts: a shopper fills a cart (the body of POST /v3/carts, and `email`)."""
-    cart = carts.open_cart(call, call.fields(), rest=False)
+    cart = carts.open_cart(call, call.fields(), rest=False, strict=False)
+    return Answer(201, cart.record)
+
+
+def shop_more(call: Call) -> Answer:
+    """POST /_sandbox/carts/{id}/items: the shopper adds to a cart (the body of POST /v3/carts/{id}/items)."""
+    cart = carts.find(call, call.path["id"])
+    carts.changed(call, cart, "created", cart_items.add(call, cart, call.fields(), strict=False))
     return Answer(201, cart.record)
 
 
@@ -144,6 +161,7 @@ def checkout(call: Call) -> Answer:
         cart.record["email"] = billing["email"]
         carts.changed(call, cart)
     lines = [_line(call, item) for item in cart.items]
+    lines += [_custom_line(item) for item in cart.record["line_items"]["custom_items"]]
     order = call.store.orders.get(cart.order)
     first = order is None or order["status_id"] != INCOMPLETE
     if order is None or first:
@@ -153,13 +171,17 @@ def checkout(call: Call) -> Answer:
         cart.order = order["id"]
     known = {k: v for k, v in about.items() if k in order_writes.WRITABLE}
     new = {**order, **order_writes.of_lines(cart.order, lines), **known}
+    new |= order_writes.less_coupons(new, cart.record["coupons"])
     new["billing_address"] = {**order["billing_address"], **billing}
     subscriber = subscribers.of_checkout(call, new)
-    if status_id == INCOMPLETE and not first:
+    if status_id == INCOMPLETE and first:
+        call.store.orders.put(cart.order, new)
+    elif status_id == INCOMPLETE:
         order_writes.save(call, order, new, INCOMPLETE)
     if status_id != INCOMPLETE:
         new["payment_status"] = "" if status_id == AWAITING_PAYMENT else "captured"
         order_writes.save(call, order, new, status_id)
+        coupons.redeemed(call, cart)
         del call.world.carts[cart.record["id"]]
         call.world.emit("store/cart/converted", "cart", cart.record["id"], orderId=cart.order)
     order = call.store.orders[cart.order]
@@ -182,17 +204,22 @@ def _line(call: Call, item: Record) -> Record:
     price = cents(item["sale_price"])
     sold = {"id": item["product_id"], "name": item["name"], "type": "physical"}
     of = order_writes.line_of(product or sold, variant or {"id": item["variant_id"], "sku": item["sku"]})
-    return order_writes.priced(of, item["quantity"], price, price)
+    line = order_writes.priced(of, item["quantity"], price, price)
+    off = cents(item["coupon_amount"])
+    if not off:
+        return line
+    discount = {"id": "coupon", "amount": money(off), "name": "Coupon", "code": "", "target": "order"}
+    paid = money(cents(line["total_inc_tax"]) - off)
+    return {**line, "applied_discounts": [discount], "discounted_total_inc_tax": paid}
 
 
-def redirected(call: Call) -> Answer:
-    """GET /cart.php: a redirect URL's first visit leads to the shop's cart, every other one to nothing."""
-    cart = call.world.carts.get(call.query.get("id", ""))
-    token = call.query.get("token", "")
-    if cart is None or token not in cart.tokens:
-        raise Problem(404, "The link was used or has expired.")
-    cart.tokens.remove(token)
-    return Answer(302, None, {"Location": f"{call.store.info['secure_url']}/cart.php"})
+def _custom_line(item: Record) -> Record:
+    """The order line of something that is not in the catalogue: it has no variant."""
+    price = cents(item["list_price"])
+    named = {"name": item["name"], "name_customer": item["name"], "name_merchant": item["name"]}
+    line = {**LINE, **named, "sku": item["sku"], "product_id": 0, "type": "physical"}
+    del line["variant_id"]
+    return order_writes.priced(line, item["quantity"], price, price)
 
 
 def body_of(raw: bytes) -> Any:
@@ -210,6 +237,7 @@ ROUTES = (
     Route("POST", "/_sandbox/carts", shop, ""),
     Route("PUT", "/_sandbox/carts/{id}", shop_on, ""),
     Route("POST", "/_sandbox/carts/{id}/checkout", checkout, ""),
-    Route("GET", "/cart.php", redirected, ""),
+    Route("POST", "/_sandbox/carts/{id}/items", shop_more, ""),
+    Route("POST", "/_sandbox/cookie-banner", cookie_banner, ""),
     *(Route("GET", f"/_sandbox/{name}", _dump(rows), "") for name, rows in DUMPS.items()),
 )

@@ -1,6 +1,6 @@
-"""What a store says about itself when nobody said otherwise: information, channel, group, currency, coupon.
+"""What a store says of itself when nobody said otherwise: information, channel, group, coupon and the like.
 
-Sources: store_information.v2, channels.v3, customers.v2, currencies.v2, marketing.v2.
+Sources: store_information.v2, channels.v3, customers.v2, currencies.v2, marketing.v2, locations.v3.
 """
 
 from __future__ import annotations
@@ -94,6 +94,39 @@ GROUP: Final[Record] = {
     "date_modified": "2020-01-01 00:00:00",
     "is_group_for_guests": False,
 }
+COUPON: Final[Record] = {
+    "id": 0,
+    "name": "",
+    "code": "",
+    "type": "percentage_discount",
+    "amount": "0.0000",
+    "min_purchase": "0.0000",
+    "expires": "",
+    "enabled": True,
+    "applies_to": {"entity": "categories", "ids": [0]},
+    "num_uses": 0,
+    "max_uses": 0,
+    "max_uses_per_customer": 0,
+    "restricted_to": {},
+    "shipping_methods": None,
+    "date_created": "Thu, 01 Jan 2026 00:00:00 +0000",
+}
+LOCATION: Final[Record] = {
+    "id": 1,
+    "code": "BC-LOCATION-1",
+    "label": "Default location",
+    "description": "",
+    "managed_by_external_source": False,
+    "type_id": "PHYSICAL",
+    "enabled": True,
+    "operating_hours": {},
+    "time_zone": "Etc/UTC",
+    "created_at": "2020-01-01T00:00:00Z",
+    "updated_at": "2020-01-01T00:00:00Z",
+    "address": {},
+    "storefront_visibility": True,
+    "special_hours": [],
+}
 COUPON_TYPES: Final = ("per_item_discount", "percentage_discount", "per_total_discount")
 
 
@@ -122,20 +155,4 @@ def currency(key: int, code: str, rate: str) -> Record:
 
 def coupon(key: int, code: str, kind: int) -> Record:
     """A coupon of ten off; `kind` is its V2 number."""
-    return {
-        "id": key,
-        "name": code,
-        "code": code,
-        "type": COUPON_TYPES[kind],
-        "amount": "10.0000",
-        "min_purchase": "0.0000",
-        "expires": "",
-        "enabled": True,
-        "applies_to": {"entity": "categories", "ids": [0]},
-        "num_uses": 0,
-        "max_uses": 0,
-        "max_uses_per_customer": 0,
-        "restricted_to": {},
-        "shipping_methods": None,
-        "date_created": "Thu, 01 Jan 2026 00:00:00 +0000",
-    }
+    return {**COUPON, "id": key, "name": code, "code": code, "type": COUPON_TYPES[kind], "amount": "10.0000"}

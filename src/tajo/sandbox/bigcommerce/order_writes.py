@@ -89,6 +89,30 @@ def of_lines(key: int, lines: list[Record]) -> Record:
     }
 
 
+def less_coupons(order: Record, coupons: list[Record]) -> Record:
+    """What changes in an order's sums when its cart had coupons (the discounts are one: facts, section 3)."""
+    off = sum(cents(coupon["discounted_amount"]) for coupon in coupons)
+    names = ("total_ex_tax", "total_inc_tax")
+    rows = [
+        {
+            "id": order["id"],
+            "coupon_id": int(coupon["id"]),
+            "order_id": order["id"],
+            "code": coupon["code"],
+            "amount": money(cents(coupon["discounted_amount"])),
+            "type": int(coupon["coupon_type"]),
+            "discount": coupon["discounted_amount"],
+        }
+        for coupon in coupons
+    ]
+    return {
+        **{name: money(cents(order[name]) - off) for name in names},
+        "discount_amount": money(off),
+        "coupon_discount": money(off),
+        "order_coupons": rows,
+    }
+
+
 def update(call: Call) -> Answer:
     """PUT /v2/orders/{id}: `order/updated` always, `order/statusUpdated` when the status is another."""
     old, fields = find(call), call.fields()

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
+from .descriptions import LOCATION
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -371,6 +373,9 @@ class Store:
     brands: Collection
     archived: dict[int, Record] = field(default_factory=dict)  # orders that were "deleted"
     coupons: list[Record] = field(default_factory=list)
+    promotions: list[Record] = field(default_factory=list)  # V3, each with its `codes`
+    locations: list[Record] = field(default_factory=lambda: [dict(LOCATION)])
+    shelves: dict[tuple[int, int], Record] = field(default_factory=dict)  # by variant and location: inventory
     currencies: list[Record] = field(default_factory=list)
     address_owner: Callable[[int], int] = (
         int  # customer of an address that was there at the start; 0 for none

@@ -26,7 +26,13 @@ FAMILIES: Final = (
         "store_v2_marketing",
     ),
     *("store_v2_transactions", "store_v2_content", "store_content_checkout", "store_cart", "store_inventory"),
-    *("store_channel_settings", "store_channel_listings", "store_sites", "store_locations"),
+    *(
+        "store_channel_settings",
+        "store_channel_listings",
+        "store_sites",
+        "store_locations",
+        "store_checkouts",
+    ),
 )
 OUTBOX = 10_000
 CART_SETTINGS: Final = {
@@ -57,6 +63,11 @@ class World:
     channel_cart_settings: dict[int, Record] = field(default_factory=dict)
     suspended: bool = False
     carts: dict[str, Cart] = field(default_factory=dict)
+    redemptions: Counter[tuple[str, str]] = field(
+        default_factory=Counter
+    )  # of a code, by a customer or e-mail
+    scripts: dict[str, Record] = field(default_factory=dict)
+    cookie_banner: bool = False
     outbox: deque[Record] = field(default_factory=lambda: deque(maxlen=OUTBOX))
     received: int = 0
     routes: Counter[str] = field(default_factory=Counter)

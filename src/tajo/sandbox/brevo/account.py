@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .events import Event
     from .faults import Faults
     from .imports import ImportOrder
+    from .templates import Template
     from .wire import Call
 
 API_KEY: Final = "xkeysib-" + "5a" * 32 + "-SandboxSandbox00"
@@ -79,6 +80,7 @@ class Account:
         self.coupons: dict[str, Collection] = {}
         self.events: list[Event] = []
         self.messages = Messages()
+        self.templates: dict[int, Template] = {}
         self.hooks = Hooks(self.deliveries)
 
     def now(self) -> int:

@@ -48,7 +48,7 @@ class Alerts:
     def ring(self, account: Account, product: str) -> None:
         """Write to everybody who waits, and forget them."""
         for who in self._waiting.pop(product, ()):
-            account.messages.add("back_in_stock", list(who.values()), {"product": product})
+            account.messages.add(account, "back_in_stock", list(who.values()), {"product": product})
 
 
 def activate(account: Account, _call: Call) -> Answer:

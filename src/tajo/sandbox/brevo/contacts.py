@@ -144,9 +144,8 @@ def confirm_opt_in(account: Account, call: Call) -> Answer:
             raise missing(f"{name} is missing")
     change = read_change(account, {**body, "listIds": body["includeListIds"]})
     email = identifier_value("email", body["email"])
-    account.messages.add(
-        "double_opt_in", [email], {"lists": list(change.join), "templateId": body["templateId"]}
-    )
+    asked = {"lists": list(change.join), "templateId": body["templateId"]}
+    account.messages.add(account, "double_opt_in", [email], asked)
     return Answer(201)
 
 

@@ -1,7 +1,7 @@
 """`/_sandbox`: the back door for tests and people. No key, no limits, no faults.
 
 The dumps are JSON lines in a fixed order and without ids or clock times of our own making, so that two runs
-can be compared byte by byte.
+can be compared byte by byte; only messages say when they were sent.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from .changes import holders, make, read_change
@@ -49,6 +49,7 @@ class Control:
             "/categories": self.categories,
             "/events": self.events,
             "/messages": self.messages,
+            "/messages/{n:int}.html": self.message,
             "/deliveries": self.deliveries,
             "/exports/{process:int}-{report}.csv": self.export,
         }
@@ -137,9 +138,19 @@ class Control:
             for event in self._account.events
         )
 
-    async def messages(self, _request: Request) -> Response:
-        """GET messages: e-mails, SMS and the like, in order."""
-        return _lines(asdict(message) for message in self._account.messages.items)
+    async def messages(self, request: Request) -> Response:
+        """GET messages: e-mails, SMS and the like, in order, as they read; `?to=` those of one address."""
+        to = request.query_params.get("to")
+        kept = self._account.messages.items
+        return _lines(message.shown() for message in kept if to is None or to.lower() in message.to)
+
+    async def message(self, request: Request) -> Response:
+        """GET messages/{n}.html: one message as its reader sees it."""
+        kept = self._account.messages.items
+        number = request.path_params["n"]
+        if not 0 < number <= len(kept):
+            return PlainTextResponse("no such message", 404)
+        return HTMLResponse(kept[number - 1].html)
 
     async def deliveries(self, _request: Request) -> Response:
         """GET deliveries: the webhook requests sent, in order, the last 100,000."""
@@ -154,9 +165,15 @@ class Control:
         return PlainTextResponse("\n".join([HEADER, *lines]) + "\n", media_type="text/csv")
 
     async def unsubscribe(self, request: Request) -> Response:
-        """POST unsubscribe {"email"}: a person clicks the link; blocklisted, and webhooks fire."""
+        """POST unsubscribe {"email"}: a person clicks the link; blocklisted, and webhooks fire.
+
+        With `"transactional": true` it is the link of a transactional e-mail, which blocks those only.
+        """
         body = await request.json()
         email = email_address(body.get("email"))
+        if email and body.get("transactional"):
+            self._account.messages.blocked.setdefault(email, self._account.now())
+            return Response(status_code=204)
         contact = self._account.book.find("email", email) if email else None
         if contact is None:
             return _json({"error": "no such contact"}, 404)

@@ -142,7 +142,7 @@ async def _work(account: Account) -> None:
         finally:
             account.imports.popleft()
         if not order.quiet:
-            account.messages.add("import_report", [account.email], {"processId": process.id})
+            account.messages.add(account, "import_report", [account.email], {"processId": process.id})
         if order.notify_url:
             account.deliveries.call_back(order.notify_url, {"processId": process.id})
 

@@ -56,6 +56,11 @@ _TABLE: Final[dict[str, dict[Tier, Rate]]] = {
         Tier.ADVANCED: Rate(2_000),
         Tier.EXTENDED: Rate(6_000),
     },
+    "other smtp": {
+        Tier.GENERAL: Rate(None, 300),
+        Tier.ADVANCED: Rate(None, 600),
+        Tier.EXTENDED: Rate(None, 1_800),
+    },
     "everything else": {
         Tier.GENERAL: Rate(None, 100),
         Tier.ADVANCED: Rate(None, 200),
@@ -69,6 +74,8 @@ def bucket_of(method: str, template: str) -> str:
     if template.startswith("/contacts"):
         return "contacts"
     row = f"{method} {template}"
+    if template.startswith("/smtp") and row not in _TABLE:
+        return "other smtp"
     return row if row in _TABLE else "everything else"
 
 

@@ -23,6 +23,7 @@ from . import (
     messages,
     orders,
     processes,
+    templates,
     webhooks,
 )
 
@@ -80,6 +81,16 @@ _ROUTES: Final[dict[str, dict[str, Handler]]] = {
     "/events": {"GET": events.index, "POST": events.create},
     "/events/batch": {"POST": events.create_batch},
     "/smtp/email": {"POST": messages.send_email},
+    "/smtp/emails": {"GET": messages.emails},
+    "/smtp/statistics/events": {"GET": messages.email_events},
+    "/smtp/blockedContacts": {"GET": messages.blocked_contacts},
+    "/smtp/blockedContacts/{email}": {"DELETE": messages.unblock},
+    "/smtp/templates": {"GET": templates.index, "POST": templates.create},
+    "/smtp/templates/{templateId}": {
+        "GET": templates.read,
+        "PUT": templates.update,
+        "DELETE": templates.delete,
+    },
     "/transactionalSMS/sms": {"POST": messages.send_sms},
     "/transactionalSMS/send": {"POST": messages.send_plain_sms},
     "/whatsapp/sendMessage": {"POST": messages.send_whatsapp},

@@ -59,11 +59,9 @@ def add_item(town: Town, dice: Random) -> Deed | None:
     if key is None or item is None:
         return None
 
-    def then(answer: Record) -> None:
-        town.meet_cart(answer["data"])
-
     told, body = f"Somebody adds product {item['product_id']} to a cart", {"line_items": [item]}
-    return Deed(told, "panel", "POST", f"/v3/carts/{key}/items", body, (town.baskets, key), then=then)
+    path = f"/carts/{key}/items"
+    return Deed(told, "shop", "POST", path, body, (town.baskets, key), then=town.meet_cart)
 
 
 def remove_item(town: Town, dice: Random) -> Deed | None:
