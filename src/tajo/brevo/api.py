@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -28,6 +29,17 @@ LIST_PAGE = 50
 PROCESS = "GET /processes/{id}"
 PRODUCT = "GET /products/{id}"
 EVENTS = "POST /events/batch"
+
+SOON = 30.0
+"""Seconds for which a deed may be held back by a limit; one that must wait longer is put off."""
+
+COLLECTIONS_PAGE = 100
+
+SAID_NO = frozenset({500, 503})
+"""Brevo's own word that it did not do it. Any other 5xx comes of a gateway, which cannot know."""
+
+DUPLICATE = frozenset({"duplicate_parameter", "duplicate_request"})
+"""How Brevo refuses what it has already: a coupon code, an e-mail (OpenAPI of 2025-08: errorModel)."""
 
 VANISHED_LIST = re.compile(r"\blists?\b.*(does not|doesn't|do not) exist", re.IGNORECASE)
 """How Brevo says that a list is gone (seen for contacts; the words are not documented)."""
@@ -163,7 +175,7 @@ class Api:
                 "If the key is right, this machine's IP address is not authorised: add it under "
                 "Settings > Security > Authorised IPs (Brevo blocks unknown addresses after 30 days)",
             )
-        if answer.status == 402:
+        if answer.status == 402 or code == "not_enough_credits":
             return SwitchedOff(f"The Brevo account has no credits for this ({told})", "add credits in Brevo")
         if answer.status == 403:
             return SwitchedOff(f"Brevo has this switched off ({told})", self._how_to_switch_on(route))
@@ -298,17 +310,29 @@ class Api:
         number = _dict(value).get("id")
         return number if isinstance(number, int) else None
 
-    async def update_contact(self, contact_id: int, body: bytes) -> None:
-        """`PUT /contacts/{id}`, the only route that can change an e-mail address."""
+    async def update_contact(self, who: str | int, body: bytes) -> None:
+        """`PUT /contacts/{e-mail or id}`, the only route that can change an e-mail address."""
+        kind = "contact_id" if isinstance(who, int) else "email_id"
         await self.send(
             "PUT",
-            f"/contacts/{contact_id}",
+            f"/contacts/{quote(str(who), safe='')}",
             route="PUT /contacts/{id}",
-            params={"identifierType": "contact_id"},
+            params={"identifierType": kind},
             body=body,
             decode=_unread,
             final=frozenset({425}),
         )
+
+    async def leave_list(self, list_id: int, email: str) -> None:
+        """`POST /contacts/lists/{id}/contacts/remove`. Who is not on it is refused (400): no harm."""
+        with suppress(Rejected):
+            await self.send(
+                "POST",
+                f"/contacts/lists/{list_id}/contacts/remove",
+                route="POST /contacts/lists/{id}/contacts/remove",
+                body=msgspec.json.encode({"emails": [email]}),
+                decode=_unread,
+            )
 
     async def import_contacts(self, body: Body) -> int:
         """`POST /contacts/import`; the id of the process that works on it. Sending it twice is harmless."""
@@ -359,6 +383,49 @@ class Api:
         if answer.status == 207 and not faults:
             raise Lost(f"{EVENTS}: some events were refused, and it is not told which")
         return faults
+
+    # --- deeds of automations
+
+    def soon(self, route: str) -> None:
+        """Raises `Later` if the limits would hold a call to this route back for more than `SOON` seconds."""
+        seconds = self.limits.wait(route)
+        if seconds > SOON:
+            raise Later(f"Brevo takes no more {route} for now", seconds)
+
+    async def send_email(self, body: bytes) -> None:
+        """`POST /smtp/email`; it goes twice only if its body lacks an `idempotencyKey`.
+
+        Brevo refuses a key that it has seen within half an hour, as a `DUPLICATE`, and does nothing.
+        """
+        await self.send("POST", "/smtp/email", body=body, decode=_unread)
+
+    async def do_once(self, path: str, body: bytes) -> None:
+        """`POST` of what would be done twice if it were said twice: an SMS, a WhatsApp message, an event.
+
+        Raises `Lost`; and `Rejected` with status 500 or 503 where Brevo says that it did not do it now.
+        """
+        await self.send("POST", path, body=body, decode=_unread, final=SAID_NO, once=True)
+
+    async def coupon_collections(self, offset: int) -> list[dict[str, Any]]:
+        """Up to `COLLECTIONS_PAGE` coupon collections (`id`, `name`) from `offset`.
+
+        This and the next two come out of the 100 calls an hour (OpenAPI of 2025-08: couponCollections).
+        """
+        params = {"limit": COLLECTIONS_PAGE, "offset": offset}
+        return _dicts(await self.send("GET", "/couponCollections", params=params), "collections")
+
+    async def create_coupon_collection(self, name: str, default: str) -> str:
+        """The id of a new collection; templates show `default` when its codes are used up. Raises `Lost`."""
+        body = msgspec.json.encode({"name": name, "defaultCoupon": default})
+        value = _dict((await self.send("POST", "/couponCollections", body=body, once=True)).value)
+        if not value.get("id"):
+            raise Later("Brevo said yes without telling the `id` of a coupon collection")
+        return str(value["id"])
+
+    async def add_coupons(self, collection: str, codes: Sequence[str]) -> None:
+        """`POST /coupons`: up to 10,000 codes for a collection, which get there some time later."""
+        body = msgspec.json.encode({"collectionId": collection, "coupons": codes})
+        await self.send("POST", "/coupons", body=body, decode=_unread)
 
     # --- webhooks
 

@@ -1,7 +1,7 @@
 """When may a call to Brevo go? Filled to the brim, never over it.
 
-Brevo limits each account by *rows*: contacts, events, single orders and single products have rows
-of their own, every other endpoint shares about a hundred calls an hour. Each answer of a limited
+Brevo limits each account by *rows*: contacts, events, single orders, single products, e-mails and SMS have
+rows of their own, every other endpoint shares about a hundred calls an hour. Each answer of a limited
 endpoint says how much is left (`x-sib-ratelimit-limit`, `-remaining`, `-reset`), so the table below
 is only the start. Sources: developers.brevo.com docs/api-limits and docs/limit-headers.
 """
@@ -26,13 +26,21 @@ NAP = 60.0
 """The longest sleep in one piece: an answer to another call may show meanwhile that more is left."""
 
 OTHER = "other"
-ROWS = {"POST /events": "events", "POST /orders/status": "orders", "POST /products": "products"}
+ROWS = {
+    "POST /events": "events",
+    "POST /orders/status": "orders",
+    "POST /products": "products",
+    "POST /smtp/email": "emails",
+    "POST /transactionalSMS/sms": "sms",
+}
 TIERS: dict[str, dict[str, dict[float, int]]] = {
     "general": {
         "contacts": {SECOND: 10, HOUR: 36_000},
         "events": {SECOND: 10, HOUR: 36_000},
         "orders": {SECOND: 5, HOUR: 18_000},
         "products": {SECOND: 2, HOUR: 7_200},
+        "emails": {SECOND: 1_000, HOUR: 3_600_000},
+        "sms": {SECOND: 150, HOUR: 540_000},
         OTHER: {HOUR: 100},
     },
     "advanced": {
@@ -40,6 +48,8 @@ TIERS: dict[str, dict[str, dict[float, int]]] = {
         "events": {SECOND: 20, HOUR: 72_000},
         "orders": {SECOND: 10, HOUR: 36_000},
         "products": {SECOND: 4, HOUR: 14_400},
+        "emails": {SECOND: 2_000, HOUR: 7_200_000},
+        "sms": {SECOND: 200, HOUR: 720_000},
         OTHER: {HOUR: 200},
     },
     "extended": {
@@ -47,6 +57,8 @@ TIERS: dict[str, dict[str, dict[float, int]]] = {
         "events": {SECOND: 60},
         "orders": {SECOND: 15},
         "products": {HOUR: 21_600},
+        "emails": {SECOND: 6_000},
+        "sms": {SECOND: 250},
         OTHER: {HOUR: 600},
     },
 }
