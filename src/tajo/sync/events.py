@@ -93,8 +93,8 @@ Stocks = Mapping[Key, int | None]
 
 
 def stocks_of(product: Product) -> dict[Key, int | None]:
-    """The stock of each thing that a shopper can put into a cart."""
-    if not product.variants:
+    """The stock of each thing that has one: of the variants, unless they share that of the product."""
+    if all(variant.stock is None for variant in product.variants):
         return {Key(Resource.PRODUCTS, product.id): product.stock}
     return {Key(Resource.VARIANTS, variant.id): variant.stock for variant in product.variants}
 
@@ -123,6 +123,35 @@ def of_stock(product: Product, before: Stocks, at: datetime) -> Iterator[Event]:
                 variant_id=key.id if key.resource == Resource.VARIANTS else 0,
                 stock_before=was,
                 stock=now,
+            )
+
+
+Prices = Mapping[Key, Decimal]
+"""The price of products and variants."""
+
+
+def prices_of(product: Product) -> dict[Key, Decimal]:
+    """The price of each thing that a shopper can put into a cart."""
+    if not product.variants:
+        return {Key(Resource.PRODUCTS, product.id): product.price}
+    return {Key(Resource.VARIANTS, variant.id): variant.price for variant in product.variants}
+
+
+def of_price(product: Product, before: Prices, at: datetime) -> Iterator[Event]:
+    """What can be had for less than before. Whom it concerns is for others to say."""
+    if not product.visible:
+        return
+    for key, now in prices_of(product).items():
+        was = before.get(key)
+        if was is not None and now < was:
+            yield Event(
+                kind=EventKind.PRICE_DROPPED,
+                key=Key(Resource.PRODUCTS, product.id),
+                at=at,
+                record=product,
+                variant_id=key.id if key.resource == Resource.VARIANTS else 0,
+                price_before=was,
+                price=now,
             )
 
 
