@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 - a mistake and its message read best side by side
 import re
+import textwrap
 from collections.abc import Mapping
 from datetime import time, timedelta
 from decimal import Decimal
@@ -116,7 +117,7 @@ def test_everything_at_once() -> None:
     api_key: mine
     database_url: postgresql://tajo:pw@db/tajo
     server: {public_url: https://tajo.example.com/, host: 0.0.0.0, port: 80}
-    skills: {abandoned-cart: {enabled: true, delay: "${DELAY}", note: ~}}
+    skills: {abandoned-cart: {enabled: true, templates: [1, "2", 3], timezone: "${ZONE}", vip: ~}}
     connectors:
       eu:
         type: bigcommerce
@@ -129,6 +130,7 @@ def test_everything_at_once() -> None:
         consent: skip
         order_statuses: {counted: [10, 2], placed: [2]}
         cart: {abandoned_after: 30m, min_value: 25.50}
+        messages: {daily_cap: 1, quiet_hours: "21:00-8:00", timezone: Europe/Berlin, sms_sender: Shop}
         custom_fields: {VAT number: VAT, Birthday: BIRTHDAY}
         sync_mode: batch
         delete_behavior: hard
@@ -138,21 +140,73 @@ def test_everything_at_once() -> None:
         left_to_others: 0
         webhooks: [{scope: store/inventory/updated, destination: stock, contact: stock@shop.example}]
     """
-    found = read(text, {"DELAY": "1h"})
+    found = read(text, {"ZONE": "Europe/Berlin"})
     assert (found.brevo.api_url, found.brevo.plan) == ("http://localhost:9/v3", "extended")
     assert found.server.public_url == "https://tajo.example.com"
-    assert found.skills == {"abandoned-cart": {"enabled": True, "delay": "1h", "note": None}}
+    cart = found.skills.skills["abandoned-cart"]
+    assert (cart.enabled, cart.timezone, len(cart.vip)) == (True, "Europe/Berlin", 1)
+    assert [step.params["template_id"] for step in cart.steps] == [1, 2, 3]
     shop = found.connectors["eu"]
     assert (shop.lists.all_customers, shop.lists.buyers) == ("Everyone", 41)
     assert shop.storefronts[1].lists == (3, "Dutch")
     assert shop.order_statuses.counted == {2, 10}
     assert shop.cart.min_value == Decimal("25.50")
+    assert (shop.messages.daily_cap, str(shop.messages.quiet_hours)) == (1, "21:00-08:00")
+    assert (shop.messages.timezone, shop.messages.sms_sender) == ("Europe/Berlin", "Shop")
     assert (shop.signatures, shop.left_to_others) == ("strict", 0)
     assert (shop.reconcile_every, shop.full_sync_at) == (timedelta(seconds=90), time(4, 30))
     assert [hook.contact for hook in shop.webhooks] == ["stock@shop.example"]
     assert [(rule.path, rule.attribute) for rule in shop.rules][-2:] == [
         ("custom_fields.VAT number", "VAT"),
         ("custom_fields.Birthday", "BIRTHDAY"),
+    ]
+
+
+def test_options_of_skills_are_other_spellings_of_settings() -> None:
+    text = """\
+    skills:
+      customer-sync:
+        enabled: true
+        source: bigcommerce
+        field_mapping: {email: email, firstName: VORNAME}
+        options: {sync_mode: realtime, delete_behavior: hard, list_id: 5}
+      order-sync: {enabled: false}
+      abandoned-cart:
+        detection: {inactivity_threshold: 30m, min_cart_value: 25, exclude_logged_out: true}
+    sync: {customers: true}
+    """
+    found = read(STORE + textwrap.dedent(text))
+    shop = found.connectors["bigcommerce"]
+    assert (shop.sync_mode, shop.delete_behavior, shop.lists.all_customers) == ("realtime", "hard", 5)
+    assert (shop.sync.customers, shop.sync.orders) == (True, False)
+    assert (shop.cart.abandoned_after, shop.cart.min_value) == (timedelta(minutes=30), 25)
+    assert [rule.attribute for rule in shop.rules] == ["VORNAME"]
+    assert found.skills.skills["abandoned-cart"].guests is False
+
+
+def test_a_mistake_in_a_moved_option_is_told_where_it_was_written() -> None:
+    text = STORE + "skills:\n  customer-sync:\n    options:\n      sync_mode: sometimes\n"
+    assert mistakes(text) == [
+        "tajo.yaml:6: skills.customer-sync.options.sync_mode: must be one of `realtime`, `batch`, `hybrid`"
+    ]
+
+
+def test_a_folder_of_ones_own_adds_skills() -> None:
+    Path("mine").mkdir()
+    skill = (
+        "---\nname: thanks\nversion: 1.0.0\ndescription: Says thanks.\ncategory: integrations\n"
+        "triggers: [{event: order_placed}]\nactions: [{brevo/add-to-list: {list: 7}}]\n---\nWords.\n"
+    )
+    Path("mine/thanks.md").write_text(skill)
+    found = read(STORE + "skills_folder: mine\nskills: {thanks: {enabled: true}}").skills.skills
+    assert found["thanks"].enabled
+    assert len(found) == 11
+    broken = skill.replace("order_placed", "order_plced").replace("1.0.0", "one")
+    Path("mine/thanks.md").write_text(broken)
+    assert mistakes(STORE + "skills_folder: mine\nskills: {thanks: {enabled: true}, win-back: 3}\n") == [
+        'tajo.yaml:3: skills_folder: mine/thanks.md:3: version: must be a version in quotes, such as `"1.0.0"`',
+        "tajo.yaml:3: skills_folder: mine/thanks.md:6: triggers[0].event: is unknown; did you mean `order_placed`?",
+        "tajo.yaml:4: skills.win-back: must be a block of keys, such as `enabled: true`",
     ]
 
 
@@ -270,7 +324,7 @@ def test_variables_are_put_into_text() -> None:
             "connectors:\n  bigcommerce:\n    sync:\n      order: true",
             "4: connectors.bigcommerce.sync.order: unknown key; did you mean `orders`?",
         ),
-        ("cart: {xyz: 1}", "1: cart.xyz: unknown key; known here: `abandoned_after`, `min_value`"),
+        ("cart: {xyz: 1}", "1: cart.xyz: unknown key; known here: `abandoned_after`, `min_value`, `brevo_events`"),
         ("cart: {min_value:25}", "1: cart.min_value: unknown key; put a blank after the colon"),
         ("storefronts: {1: {urll: x}}", "1: storefronts.1.urll: unknown key; did you mean `url`?"),
         ("storefronts: {nl: {}}", f"1: storefronts.nl: must be a whole number from 1 to {2**53}"),
@@ -323,6 +377,29 @@ def test_variables_are_put_into_text() -> None:
         ("skills:\n  x: ${NOPE}", "2: skills.x: the variable NOPE is not set; set it, or write `${NOPE:-default}`"),
         ("skills:\n  x: ${NO PE}", "2: skills.x: has a `${` that is neither `${NAME}` nor `${NAME:-default}`"),
         ("skills: {x: !env y}", "1: skills.x: has a YAML tag that is not known here; leave `!…` out"),
+        ("skills: []", "1: skills: must be a block of keys, each on a line of its own and indented below it"),
+        ("skills: {abandoned-card: {}}", "1: skills.abandoned-card: unknown skill; did you mean `abandoned-cart`?"),
+        ("skills: {win-back: true}", "1: skills.win-back: must be a block of keys, such as `enabled: true`"),
+        ("skills:\n  win-back:\n    name: x", "3: skills.win-back.name: says which skill this is; leave it as it is"),
+        (
+            "skills:\n  win-back:\n    triggers:\n    - schedule: 0 9 * * *\n      conditions:\n      - days_since_orders: '> 5'",
+            "6: skills.win-back.triggers[0].conditions[0].days_since_orders: unknown condition; did you mean `days_since_order`?",
+        ),
+        (
+            "sync_mode: batch\nskills:\n  customer-sync: {options: {sync_mode: realtime}}",
+            "3: skills.customer-sync.options.sync_mode: is another spelling of the connector's `sync_mode`; keep one of the two",
+        ),
+        (
+            "cart: {abandoned_after: 1h}\nskills:\n  abandoned-cart: {detection: {inactivity_threshold: 30m}}",
+            "3: skills.abandoned-cart.detection.inactivity_threshold: is another spelling of the connector's `cart.abandoned_after`; keep one of the two",
+        ),
+        ("skills: {order-sync: {enabled: maybe}}", "1: skills.order-sync.enabled: must be `true` or `false`"),
+        ("skills: {event-tracking: {enabled: false}}", "1: skills.event-tracking.enabled: is another spelling of the connector's `webhooks`; keep one of the two"),
+        ("skills: {customer-sync: {source: shopify}}", "1: skills.customer-sync.source: is unknown; known here: `bigcommerce`"),
+        ("skills_folder: nowhere", "1: skills_folder: nowhere: there is no such folder; create it, or leave `skills_folder` out"),
+        ("messages: {daily_cap: 0}", "1: messages.daily_cap: must be a whole number from 1 to 100"),
+        ('messages: {quiet_hours: "21-8"}', '1: messages.quiet_hours: must be two times of day in quotes, such as `"21:00-08:00"`'),
+        ("messages: {timezone: Berlin}", "1: messages.timezone: must be a time zone such as `Europe/Berlin`"),
         ("skills:\n  ? [a]\n  : b", "2: skills: a key must be one word; write `key: value`"),
         ("connectors: []", "1: connectors: must be a block of keys, each on a line of its own and indented below it"),
         ("connectors: {a b: {store_hash: x, access_token: t, type: bigcommerce}}", "1: connectors.a b: is no name for a connector; use letters, digits, - and _"),

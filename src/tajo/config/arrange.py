@@ -4,11 +4,12 @@ Everything here works in place on plain data and keeps `Origins` true, so that a
 where it was made.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tajo.config.document import Trail
 from tajo.config.model import Block, Options
+from tajo.skills.format import ELSEWHERE
 
 ENVIRONMENT: dict[str, Trail] = {
     "TAJO_API_KEY": ("api_key",),
@@ -68,9 +69,11 @@ def arrange(tree: dict[str, Any], origins: Origins, env: Mapping[str, str]) -> d
         if not stores and env.get("BC_STORE_HASH"):
             stores["bigcommerce"] = None
         stores.update({name: {} for name, body in stores.items() if body is None})
-    _respell(tree, (), origins)
     for name, body in connectors(tree):
         _respell(body, ("connectors", name), origins)
+    _respell(tree, (), origins)
+    _respell_skills(tree, origins)
+    _respell(tree, (), origins)  # what came from a skill may be spelt otherwise, too
     _fill(tree, origins, env)
     common = {key: tree.pop(key) for key in Options.model_fields if key in tree}
     for name, body in connectors(tree):
@@ -87,6 +90,41 @@ def _respell(block: dict[str, Any], trail: Trail, origins: Origins) -> None:
         for camel, snake in (("firstName", "first_name"), ("lastName", "last_name")):
             if camel in lines and snake not in lines:
                 _move(lines, camel, snake, (*trail, "customer_mapping"), origins)
+
+
+def _respell_skills(tree: dict[str, Any], origins: Origins) -> None:
+    """Options of skills that are settings of connectors become these, if nothing there contradicts them.
+
+    What contradicts stays where it is, for the skill to refuse.
+    """
+    skills = tree.get("skills")
+    for skill, spellings in ELSEWHERE.items() if isinstance(skills, dict) else ():
+        for old, new in spellings.items():
+            *around, key = (skill, *old)
+            block = _at(skills, around)
+            if not isinstance(block, dict) or block.get(key) is None:
+                continue
+            homes = [tree, *(body for _, body in connectors(tree))]
+            there = [value for home in homes if (value := _at(home, new)) is not None]
+            if not there:
+                target: Any = tree
+                for part in new[:-1]:
+                    if target.get(part) is None:
+                        target[part] = {}
+                    target = target[part]
+                if not isinstance(target, dict):
+                    continue
+                target[new[-1]] = block[key]
+                _adopt(origins, ("skills", *around, key), new)
+            if all(value == block[key] for value in there):
+                del block[key]
+
+
+def _at(block: Any, trail: Sequence[str]) -> Any:
+    """What stands there; None if there is no such place."""
+    for part in trail:
+        block = block.get(part) if isinstance(block, dict) else None
+    return block
 
 
 def _move(block: dict[str, Any], old: str, new: str, trail: Trail, origins: Origins) -> None:

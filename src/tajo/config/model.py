@@ -9,12 +9,25 @@ from collections.abc import Iterator, Mapping
 from datetime import time, timedelta
 from decimal import Decimal
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
+from pydantic_core import InitErrorDetails
 
 from tajo.config import values as v
+from tajo.errors import Usage
+from tajo.skills import Shelf, settled, shelf
+from tajo.skills import values as words
 from tajo.sync.mapping import Rule, rule
 
 
@@ -95,6 +108,40 @@ class Cart(Block):
         default=timedelta(hours=1), description="How long a cart must be left alone."
     )
     min_value: v.Amount = Field(default=Decimal(0), description="Carts worth less are passed over.")
+    brevo_events: Annotated[
+        Literal["none", "flat", "nested"],
+        PlainValidator(v.one_of("none", "flat", "nested")),
+        Field(title="`none`, `flat` or `nested`"),
+    ] = Field(
+        default="flat",
+        description="How the events `cart_updated`, `cart_deleted` and `order_completed` look, to which "
+        "Brevo's own cart automations listen, beside those of `webhooks`.",
+    )
+
+
+class Messages(Block):
+    """How people are written to, whatever the skill."""
+
+    daily_cap: Annotated[int, PlainValidator(v.whole(1, 100)), Field(title="whole number")] = Field(
+        default=3, description="Marketing messages to one person in 24 hours, of all skills together."
+    )
+    quiet_hours: Annotated[
+        words.Quiet | None, PlainValidator(words.quiet_hours), Field(title="two times of day")
+    ] = Field(
+        default=None,
+        description="When no marketing is sent, by the clock of whoever would get it: the attribute "
+        "`TIMEZONE` of the contact, else `timezone`.",
+        examples=['"21:00-08:00"'],
+    )
+    timezone: Annotated[str | None, PlainValidator(words.zone), Field(title="time zone")] = Field(
+        default=None, description="Left out: the store's.", examples=["Europe/Berlin"]
+    )
+    sms_sender: v.Text | None = Field(
+        default=None, description="Who text messages come from.", examples=["MyShop"]
+    )
+    whatsapp_sender: v.Text | None = Field(
+        default=None, description="The number that messages on WhatsApp come from.", examples=["+49301234567"]
+    )
 
 
 class Webhook(Block):
@@ -163,6 +210,13 @@ class Options(Block):
         default=OrderStatuses(), description="Which order statuses mean what."
     )
     cart: Cart = Field(default=Cart(), description="When a cart is abandoned.")
+    inventory: v.Stock = Field(
+        default="default_location",
+        description="Whose stock counts: `default_location` is what the catalogue tells; `all_locations`, or "
+        "some by code or id, need the scope Store Inventory.",
+        examples=[["BC-LOCATION-1", 2]],
+    )
+    messages: Messages = Field(default=Messages(), description="How people are written to by skills.")
     customer_mapping: Annotated[Mapping[v.Path, v.Attribute], Field(title="path: ATTRIBUTE")] = Field(
         default=DEFAULT_MAPPING,
         description="Which attribute of a contact is filled from where, instead of the default. "
@@ -253,6 +307,48 @@ class Server(Block):
     port: v.Port = Field(default=8000, description="The port to listen on.")
 
 
+def _folder(value: Any) -> Path:
+    """A folder of skills; every mistake of its files is one of this key."""
+    folder = Path(v.text(str(value) if isinstance(value, Path) else value))
+    try:
+        shelf(folder)
+    except Usage as error:
+        lines = str(error).splitlines()
+        raise ValidationError.from_exception_data(
+            "skills_folder", [_detail((), line, value) for line in lines]
+        ) from None
+    return folder
+
+
+def _skills(options: Any, info: ValidationInfo) -> Shelf:
+    """All skills with these options, those of the folder included; every mistake at its place."""
+    found = shelf(info.data.get("skills_folder"))
+    if isinstance(options, Shelf):
+        return found
+    if not isinstance(options, dict):
+        raise ValueError("must be a block of keys, each on a line of its own and indented below it")
+    if "skills_folder" not in info.data:  # it is wrong, and nobody knows what it would have held
+        options = {name: given for name, given in options.items() if name in found.files}
+    skills, wrong = settled(found, options)
+    if wrong:
+        details = [_detail(trail, text, _at(options, trail)) for trail, text in wrong]
+        raise ValidationError.from_exception_data("skills", details)
+    return skills
+
+
+def _at(tree: Any, trail: tuple[str | int, ...]) -> Any:
+    try:
+        for part in trail:
+            tree = tree[part]
+    except (KeyError, IndexError, TypeError):
+        return None
+    return tree
+
+
+def _detail(trail: tuple[str | int, ...], text: str, given: Any) -> InitErrorDetails:
+    return InitErrorDetails(type="value_error", loc=trail, input=given, ctx={"error": ValueError(text)})
+
+
 class Settings(Block):
     """Everything that Tajo was told, by connector name. Nothing in it shows a secret when printed."""
 
@@ -269,10 +365,16 @@ class Settings(Block):
         repr=False,
     )
     server: Server = Field(default=Server(), description="How `tajo serve` is reached.")
-    skills: Annotated[Mapping[str, Any], Field(title="block by skill")] = Field(
-        default={},
-        description="Options of skills, each by its id.",
-        examples=[{"abandoned-cart": {"enabled": True}}],
+    skills_folder: Annotated[Path | None, PlainValidator(_folder), Field(title="folder")] = Field(
+        default=None,
+        description="A folder with skills of your own, one `.md` file each.",
+        examples=["skills"],
+    )
+    skills: Annotated[Shelf, PlainValidator(_skills), Field(title="block by skill")] = Field(
+        default=Shelf(),
+        validate_default=True,
+        description="Options of skills by name: `enabled`, `templates`, or any key of their files.",
+        examples=[{"abandoned-cart": {"enabled": True, "templates": [101, 102, 103]}}],
     )
 
 

@@ -190,6 +190,21 @@ def event_name(value: Any) -> str:
     return value
 
 
+STOCKS = ("default_location", "all_locations")
+
+
+def stock(value: Any) -> str | tuple[str, ...]:
+    """Which stock counts: what the catalogue tells, that of all locations, or of these by code or id."""
+    if value in STOCKS:
+        return str(value)
+    names = list(value) if isinstance(value, list | tuple) else []
+    if not names or not all(isinstance(name, str | int) and str(name).strip() for name in names):
+        raise ValueError(
+            "must be `default_location`, `all_locations`, or a list of the codes or ids of locations"
+        )
+    return tuple(str(name).strip() for name in names)
+
+
 def one_of(*words: str) -> Callable[[Any], str]:
     """A reader of one of these words."""
 
@@ -226,4 +241,7 @@ Path = Annotated[str, PlainValidator(path)]
 ConnectorName = Annotated[str, PlainValidator(connector_name), Field(title="name")]
 ConnectorType = Annotated[str, PlainValidator(connector_type), Field(title="`bigcommerce`")]
 Scope = Annotated[str, PlainValidator(scope), Field(title="scope")]
+Stock = Annotated[
+    str | tuple[str, ...], PlainValidator(stock), Field(title="one of the two, or list of locations")
+]
 EventName = Annotated[str, PlainValidator(event_name), Field(title="event name")]

@@ -1,0 +1,167 @@
+"""A skill tried out on paper: the real decisions, on an invented clock, with nobody to hear of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tajo.skills.model import Skill
+from tajo.skills.params import Shop
+from tajo.skills.playbook import Manners, Playbook
+from tajo.sync.automation import Act, Begin, Decision, Running, Situation, Standing, Stop, Subject, Wait
+from tajo.sync.model import (
+    Cart,
+    CartLine,
+    Consent,
+    Customer,
+    Event,
+    EventKind,
+    Key,
+    Line,
+    Metrics,
+    Order,
+    Product,
+    Resource,
+)
+from tajo.sync.moments import moment
+
+DAY = 86400.0
+
+
+class Moment(Struct, frozen=True):
+    """What is decided at `at` about step number `step`, from 0."""
+
+    at: float
+    step: int
+    decision: Decision
+
+
+class Sample(Struct, frozen=True, kw_only=True):
+    """Somebody to whom something happens at `now`. `event`: empty for the clock of a schedule.
+
+    `total`: what the cart, the order or the product is worth. `orders`, `spent`: in all, with this one.
+    """
+
+    now: float
+    event: str = ""
+    email: str = "sample@shop.example"
+    total: Decimal = Decimal(75)
+    status: str = "Awaiting Fulfillment"
+    guest: bool = False
+    orders: int = 0
+    spent: Decimal = Decimal(0)
+    consent: bool = True
+    unsubscribed: bool = False
+
+
+def try_out(skill: Skill, manners: Manners, sample: Sample) -> tuple[Begin | None, list[Moment]]:
+    """What would begin (None: nothing, as a condition does not hold), and every decision from then on."""
+    playbook = Playbook([replace(skill, enabled=True)], manners, Shop(urls={1: "https://shop.example"}))
+    customer = Customer(
+        id=int(not sample.guest), email=sample.email, first_name="Sample", last_name="Customer"
+    )
+    subject = _subject(sample, customer)
+    silence = next(iter(playbook.candidates(skill.name, sample.now - DAY, sample.now)), None)
+    last = silence.until if silence and not sample.event else None
+    metrics = Metrics(
+        orders_count=max(sample.orders, int(last is not None)),
+        total_spent=sample.spent,
+        last_order_date=None if last is None else moment(last),
+    )
+    if sample.event:
+        event = Event(
+            kind=EventKind(sample.event),
+            key=Key(Resource.CUSTOMERS, 1),
+            at=moment(sample.now),
+            email=sample.email,
+            record=subject,
+        )
+        begin = next(iter(playbook.begins(event, metrics, sample.now)), None)
+    else:
+        begin = playbook.begins_now(skill.name, Key(Resource.CUSTOMERS, 1), customer, metrics, sample.now)
+    situation = Situation(
+        now=sample.now,
+        subject=subject,
+        standing=Standing(exists=True, email_blocked=sample.unsubscribed, attributes={"FIRSTNAME": "Sample"}),
+        consent=Consent.GRANTED if sample.consent else Consent.WITHHELD,
+        metrics=metrics,
+        bought_at=last,
+        link="https://tajo.example/r/sample" if isinstance(subject, Cart) else "",
+        code="SAMPLECODE",
+    )
+    if begin is None:
+        return None, []
+    return begin, list(play(playbook, begin, sample.event, sample.now, lambda _: situation))
+
+
+def play(
+    playbook: Playbook, begin: Begin, event: str, began: float, look: Callable[[float], Situation]
+) -> Iterator[Moment]:
+    """Every decision about a sequence from its begin to its end. `look`: how things are at a moment.
+
+    What is sent on the way counts towards the daily cap.
+    """
+    running = Running(
+        skill=begin.skill,
+        subject=begin.subject,
+        email=begin.email,
+        step=0,
+        began=began,
+        due=begin.due,
+        event=event,
+        origin=begin.email.lower(),
+    )
+    sent: list[float] = []
+    while True:
+        now = running.due
+        recent = [at for at in sent if at > now - DAY]
+        seen = look(now)
+        latest = max(recent, default=seen.last_sent)
+        seen = replace(seen, now=now, sent_today=seen.sent_today + len(recent), last_sent=latest)
+        decision = playbook.decide(running, seen)
+        yield Moment(now, running.step, decision)
+        if isinstance(decision, Wait):
+            running = replace(running, due=decision.until)
+            continue
+        if isinstance(decision, Stop) or decision.then is None:
+            return
+        if isinstance(decision, Act) and decision.marketing:
+            sent.append(now)
+        running = replace(running, step=running.step + 1, due=decision.then)
+
+
+def _subject(sample: Sample, customer: Customer) -> Subject:
+    """What such an event is about."""
+    at, total = moment(sample.now), sample.total
+    match sample.event.partition("_")[0]:
+        case "cart":
+            line = CartLine(product_id=1, name="Sample product", price=total, total=total)
+            return Cart(
+                id=1,
+                uuid="00000000-0000-0000-0000-000000000001",
+                customer_id=customer.id,
+                email=sample.email,
+                total=total,
+                lines=(line,),
+                created=at,
+                updated=at,
+            )
+        case "order":
+            sold = Line(product_id=1, name="Sample product", quantity=1, price=total, total=total)
+            return Order(
+                id=1,
+                customer_id=customer.id,
+                email=sample.email,
+                status_id=11,
+                status=sample.status,
+                created=at,
+                total=total,
+                lines=(sold,),
+            )
+        case "inventory" | "low" | "back" | "price":
+            return Product(id=1, name="Sample product", price=total, stock=10, path="/sample-product/")
+        case _:
+            return customer
