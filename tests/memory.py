@@ -116,6 +116,7 @@ class MemoryStore:
 
     async def companions(self, batch: Batch) -> Sequence[Batch]:
         ids = {change.key.id for change in batch.changes if change.key.resource == Resource.ORDERS}
+        ids |= {change.record.order_id for change in batch.changes if isinstance(change.record, Refund)}
         refunds = [r for r in self.records[Resource.REFUNDS].values() if r.order_id in ids]
         changes = [Change(Key(Resource.REFUNDS, refund.id), refund) for refund in refunds]
         return [Batch(Resource.REFUNDS, changes, self.now())] if changes else []
@@ -234,9 +235,9 @@ class MemoryPlatform:
         body = msgspec.json.encode(value)
         return Write(key=key, body=body, fingerprint=blake2b(body, digest_size=16).digest(), lane=lane)
 
-    def event(self, event: Event) -> Write | None:
+    def event_writes(self, event: Event) -> Sequence[Write]:
         value = {"event": event.kind, "about": str(event.key), "email": event.email}
-        return replace(self._write(event.key, value), what=str(event.kind))
+        return [replace(self._write(event.key, value), what=str(event.kind))]
 
     async def tell(self, writes: Sequence[Write]) -> list[Outcome]:
         self.calls += 1

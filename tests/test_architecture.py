@@ -22,13 +22,15 @@ sandbox      nothing
 
 http         errors
 sync         errors
-config       errors sync.mapping
+skills       errors sync.model sync.moments sync.automation
+config       errors sync.mapping skills
 
-bigcommerce  errors http sync.model sync.ports
-brevo        errors http sync.model sync.ports sync.mapping
+bigcommerce  errors http sync.model sync.ports sync.recovery
+brevo        errors http sync.model sync.ports sync.mapping sync.automation
 
-app          errors http sync config bigcommerce brevo
-server       errors config sync.model sync.ledger bigcommerce.callbacks brevo.callbacks app
+app          errors http sync config skills bigcommerce brevo
+server       errors config sync.model sync.ledger sync.recovery sync.weigh.desk app
+server       bigcommerce.callbacks brevo.callbacks
 
 plan         errors http sync config bigcommerce brevo app
 preview      errors http sync config bigcommerce brevo app
@@ -37,11 +39,14 @@ export       errors http sync config bigcommerce brevo app
 doctor       errors http sync config bigcommerce brevo app
 
 webhooks     errors config bigcommerce brevo app
-worker       errors http sync config app webhooks bigcommerce.hooks
-live         errors http sync app webhooks worker server bigcommerce.callbacks brevo.callbacks
+storefront   errors config bigcommerce app webhooks
+worker       errors http sync config app webhooks bigcommerce.hooks brevo.alerts
+live         errors http sync app webhooks worker server
+live         bigcommerce.callbacks bigcommerce.cart_recovery brevo.callbacks
 
 demo         errors http sync config app live cli.tell cli.progress sandbox.shoppers
-cli          errors http sync config app plan preview forget export doctor webhooks live demo sandbox.cli
+cli          errors http sync config skills app plan preview forget export doctor webhooks storefront
+cli          live demo sandbox.cli
 client       config app live
 __main__     cli
 """
@@ -63,9 +68,11 @@ Modules = Mapping[str, ast.Module]
 
 
 def law() -> dict[str, set[str]]:
-    """The table as data."""
-    rows = [line.split() for line in LAW.splitlines() if line]
-    return {room: set(rest) - {"nothing"} for room, *rest in rows}
+    """The table as data; a room may take two lines."""
+    found: dict[str, set[str]] = {}
+    for room, *rest in (line.split() for line in LAW.splitlines() if line):
+        found.setdefault(room, set()).update(set(rest) - {"nothing"})
+    return found
 
 
 @cache
@@ -229,7 +236,8 @@ def test_both_vendors_are_seen_by_the_app_and_what_stands_on_it_alone() -> None:
         for module, targets in imports(parsed()).items()
         if {"bigcommerce", "brevo"} <= {target.partition(".")[0] for target in targets}
     }
-    assert both <= {"app", "server", "webhooks", "live", "plan", "preview", "export", "doctor", "demo", "cli"}
+    on_top = {"server", "webhooks", "worker", "live", "plan", "preview", "export", "doctor", "demo", "cli"}
+    assert both <= {"app", *on_top}
 
 
 def test_sql_is_spoken_in_the_ledger_alone() -> None:
@@ -261,7 +269,7 @@ def _source(**modules: str) -> dict[str, ast.Module]:
         ({"sync__weigh": "def f():\n    from tajo.app import Tajo"}, "sync.weigh imports app"),
         ({"sandbox": "from tajo.errors import Mend"}, "sandbox imports errors"),
         ({"errors": "if TYPE_CHECKING:\n    import tajo.http"}, "errors imports http"),
-        ({"skills": ""}, "skills: the law knows no room `skills`"),
+        ({"cellar": ""}, "cellar: the law knows no room `cellar`"),
     ],
 )
 def test_the_law_bites(source: dict[str, str], offence: str) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tajo.brevo import Api, BrevoDestination, Lists, Rejected, Rules, StorefrontRules
-from tajo.brevo.contact_payload import email_of, lane_of
+from tajo.brevo.contact_payload import Lane, email_of, lane_of
 from tajo.errors import Later, Mend
 from tajo.http import Patience
 from tajo.sync.mapping import rule
@@ -188,7 +188,7 @@ class TestOpen:
             assert w.destination.notes == []
             write = w.destination.contact(contact(1, metrics=Metrics(orders_count=2)))
             assert write is not None
-            assert lane_of(write.lane) == ((90, 91), None)
+            assert lane_of(write.lane) == Lane(lists=(90, 91))
             assert b'"FirstName":"Ann1"' in write.body
             assert b'"ORDER_COUNT":"2"' in write.body
 

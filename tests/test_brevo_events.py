@@ -134,7 +134,7 @@ def stock_event(kind: EventKind = EventKind.BACK_IN_STOCK, **more: Any) -> Event
 
 
 def write(event: Event, **rules: Any) -> Write | None:
-    return EventPayloads(Rules(**{"events": NAMES, **rules}), STORE).write(event)
+    return next(iter(EventPayloads(Rules(**{"events": NAMES, **rules}), STORE).writes(event)), None)
 
 
 def told(event: Event, **rules: Any) -> dict[str, Any]:
@@ -691,7 +691,7 @@ async def test_the_destination_tells_events_by_the_stores_own_words_once_it_is_o
     brevo = destination(account, events=NAMES, lists=Lists(all_customers="All", buyers=None))
     await brevo.open(STORE)
     account.answer = None
-    written = brevo.event(order_event())
+    (written,) = brevo.event_writes(order_event())
     assert written is not None
     assert verdicts(list(await brevo.tell_events([written]))) == {Verdict.DELIVERED: 1}
     assert json.loads(account.requests[-1].content)["event_properties"]["currency"] == "EUR"

@@ -18,6 +18,7 @@ from tajo.brevo.attributes import Attributes
 from tajo.brevo.commerce_payloads import HISTORY, NOBODY, CommercePayloads
 from tajo.brevo.contact_payload import (
     ContactPayload,
+    Lane,
     block,
     bulk,
     lane_of,
@@ -136,8 +137,8 @@ class TestContact:
                 metrics=Metrics(orders_count=1), consent=Consent.GRANTED, storefronts=frozenset({1, 2, 3})
             )
         )
-        assert everybody is not None and lane_of(everybody.lane) == ((5,), True)
-        assert buyer is not None and lane_of(buyer.lane) == ((3, 4, 5, 9, 40), None)
+        assert everybody is not None and lane_of(everybody.lane) == Lane(lists=(5,), blocked=True)
+        assert buyer is not None and lane_of(buyer.lane) == Lane(lists=(3, 4, 5, 9, 40))
 
     def test_a_boolean_travels_alone(self) -> None:
         """Imports drop booleans (sendinblue/APIv3-python-library#95)."""
@@ -177,7 +178,7 @@ class TestContact:
         assert granted and withheld
         assert granted.fingerprint == withheld.fingerprint
         assert granted.consent is None
-        assert lane_of(withheld.lane)[1] is None
+        assert lane_of(withheld.lane).blocked is None
 
 
 G, W = Consent.GRANTED, Consent.WITHHELD
@@ -211,7 +212,7 @@ def test_the_three_states_of_blocklisting(
         assert write is None
     else:
         assert write is not None
-        assert lane_of(write.lane)[1] is flag
+        assert lane_of(write.lane).blocked is flag
         assert write.blocks is (flag is True)
         assert write.alone is (flag is False)
 
@@ -232,22 +233,22 @@ class TestBodies:
     ROW = b'{"email":"a@x.test","attributes":{"SMS":"+33612345678","A":1}}'
 
     def test_a_single_upsert(self) -> None:
-        assert json.loads(single(self.ROW, ((1, 2), True))) == {
+        assert json.loads(single(self.ROW, Lane((1, 2), True))) == {
             "email": "a@x.test",
             "attributes": {"SMS": "+33612345678", "A": 1},
             "listIds": [1, 2],
             "updateEnabled": True,
             "emailBlacklisted": True,
         }
-        assert "emailBlacklisted" not in json.loads(single(self.ROW, ((1,), None)))
-        assert json.loads(single(self.ROW, ((1,), False)))["emailBlacklisted"] is False
+        assert "emailBlacklisted" not in json.loads(single(self.ROW, Lane((1,), None)))
+        assert json.loads(single(self.ROW, Lane((1,), False)))["emailBlacklisted"] is False
 
     def test_a_new_address_goes_into_the_attributes(self) -> None:
-        body = json.loads(renaming(self.ROW, ((1,), None)))
+        body = json.loads(renaming(self.ROW, Lane((1,), None)))
         assert body == {"attributes": {"SMS": "+33612345678", "A": 1, "EMAIL": "a@x.test"}, "listIds": [1]}
 
     def test_an_import_erases_nothing_and_writes_to_nobody(self) -> None:
-        body = json.loads(b"".join(bulk([self.ROW, self.ROW], ((1,), None))))
+        body = json.loads(b"".join(bulk([self.ROW, self.ROW], Lane((1,), None))))
         assert len(body.pop("jsonBody")) == 2
         assert body == {
             "listIds": [1],
@@ -255,7 +256,7 @@ class TestBodies:
             "emptyContactsAttributes": False,
             "disableNotification": True,
         }
-        assert json.loads(b"".join(bulk([self.ROW], ((1,), True))))["emailBlacklist"] is True
+        assert json.loads(b"".join(bulk([self.ROW], Lane((1,), True))))["emailBlacklist"] is True
 
     def test_a_phone_can_be_taken_out(self) -> None:
         row, names = without_phone(self.ROW)

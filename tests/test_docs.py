@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from tajo.config.arrange import API_URL_VARIABLE, ENVIRONMENT, STORE_ENVIRONMENT
 from tajo.config.model import DEFAULT_MAPPING, Block, Options, keys
+from tajo.skills import Shelf
 from tajo.sync.mapping import ADDRESS, NAMED, PLAIN
 
 PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
@@ -30,7 +31,7 @@ def _row(path: tuple[str, ...], field: FieldInfo) -> Iterator[str]:
     word = next((inner.title for inner in (field, *_inner(field)) if inner.title), "block")
     if default is PydanticUndefined:
         shown = "" if word == "block" else "**required**"
-    elif isinstance(default, Block) or default in (None, {}, ()):
+    elif isinstance(default, Block | Shelf) or default in (None, {}, ()):
         shown = ""
     else:
         shown = "see *Mapping*" if default == DEFAULT_MAPPING else f"`{_written(default)}`"

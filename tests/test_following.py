@@ -416,13 +416,13 @@ async def test_the_lines_of_an_events_order_show_where_the_products_are(shop: Sh
     shop.store.put(R.PRODUCTS, shown)
     await shop.sync()
     seen: list[Any] = []
-    original = shop.platform.event
+    original = shop.platform.event_writes
 
     def watched(event: Event) -> Write | None:
         seen.append(event.record)
         return original(event)
 
-    shop.platform.event = watched  # type: ignore[method-assign]
+    shop.platform.event_writes = watched  # type: ignore[method-assign]
     now = shop.clock.moment
     lines = (
         Line(product_id=7, name="P", quantity=1, price=Decimal(1)),

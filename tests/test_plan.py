@@ -27,7 +27,7 @@ def test_ten_thousand_contacts_fit_into_one_import() -> None:
     calls = told({R.CUSTOMERS: 8_200})[R.CUSTOMERS]
     assert calls == {"POST /contacts/import": 1, "GET /processes/{id}": 3, "GET /contacts": 9}
     assert forecast.writes(calls) == {"import": 1}
-    assert forecast.writes(told({R.CUSTOMERS: 100_000})[R.CUSTOMERS]) == {"import": 7}
+    assert forecast.writes(told({R.CUSTOMERS: 100_000})[R.CUSTOMERS]) == {"import": 5}
 
 
 def test_a_few_contacts_go_singly() -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +19,27 @@ from sqlalchemy.engine import make_url
 from tajo import config
 from tajo.bigcommerce import Api as StoreApi
 from tajo.bigcommerce import BigCommerceSource
+from tajo.bigcommerce.inventory import Locations
 from tajo.bigcommerce.scopes import EVENTS, STOCK, UNSCOPED
 from tajo.bigcommerce.statuses import UNFINISHED, UNSOLD
 from tajo.brevo import Api as BrevoApi
-from tajo.brevo import BrevoDestination, ConsentMode, Lists, Rules, StorefrontRules
+from tajo.brevo import BrevoDestination, CartLayout, ConsentMode, Lists, Rules, StorefrontRules
 from tajo.errors import Usage
 from tajo.http import Clock, Patience
+from tajo.skills import Manners, Playbook, Shop
 from tajo.sync.account import Account
+from tajo.sync.automation import Automation
 from tajo.sync.connector import PARTS, Connector
 from tajo.sync.ledger import counts, known, outgoing, people, queue, runs
 from tajo.sync.ledger.queue import Parked
 from tajo.sync.ledger.secret import Secret, find_secret
 from tajo.sync.ledger.store import Ledger, copy_ledger, open_ledger
 from tajo.sync.mapping import Rule
-from tajo.sync.model import EventKind, Farewell, Key, Resource, Write
+from tajo.sync.model import EventKind, Farewell, Key, Resource, Store, Write
 from tajo.sync.moments import moment
+from tajo.sync.recovery import link
 from tajo.sync.rehearsal import Rehearsal
+from tajo.sync.sequences import Sequences
 from tajo.sync.weigh import Policy
 
 #: What a sync can be confined to. Carts cannot be listed.
@@ -51,6 +58,7 @@ class Line(Struct, frozen=True):
     source: BigCommerceSource
     destination: BrevoDestination
     connector: Connector
+    sequences: Sequences
     apis: tuple[StoreApi, BrevoApi]
     rehearsed: Mapping[Resource, Sequence[Write]] = {}
 
@@ -197,6 +205,35 @@ class Tajo:
             async with line.connector.attended():
                 yield line
 
+    def automation(self, name: str, store: Store) -> Automation:
+        """What the enabled skills do, for this store."""
+        settings = self.settings.connectors[name]
+        own = {int(id_): one.url for id_, one in settings.storefronts.items() if one.url}
+        urls = {id_: one.url for id_, one in store.storefronts.items() if one.url} | own
+        messages = settings.messages
+        manners = Manners(
+            daily_cap=messages.daily_cap,
+            quiet=messages.quiet_hours,
+            timezone=messages.timezone or store.timezone,
+            sms_sender=messages.sms_sender or "",
+            whatsapp_sender=messages.whatsapp_sender or "",
+        )
+        return Playbook(
+            self.settings.skills.skills.values(), manners, Shop(currency=store.currency, urls=urls)
+        )
+
+    def recovery_link(self, name: str, cart: Key) -> str:
+        """The address that brings a cart back; empty where nobody could reach us."""
+        url = self.settings.server.public_url
+        return link(self._ledger.secret, url, name, cart.id, self._clock.now()) if url else ""
+
+    def locations(self, name: str) -> Locations | None:
+        """The locations whose stock counts; None: what the catalogue says."""
+        named = self.settings.connectors[name].inventory
+        if named == "default_location":
+            return None
+        return Locations(frozenset() if isinstance(named, str) else frozenset(named))
+
     async def ready(self) -> bool:
         """The ledger answers."""
         async with self._ledger.begin() as tx:
@@ -252,8 +289,10 @@ class Tajo:
     ) -> AsyncIterator[Line]:
         """Source, destination and connector of one store, with their connections open."""
         async with self.accounts(name, left_to_others=left_to_others) as (store, brevo):
-            source = BigCommerceSource(store, clock=self._clock)
-            destination = BrevoDestination(brevo, self.rules(name), clock=self._clock)
+            source = BigCommerceSource(store, clock=self._clock, locations=self.locations(name))
+            destination = BrevoDestination(
+                brevo, self.rules(name), clock=self._clock, link=partial(self.recovery_link, name)
+            )
             rehearsal = Rehearsal(destination) if rehearse else None
             connector = Connector(
                 name,
@@ -262,10 +301,21 @@ class Tajo:
                 ledger,
                 self.policy(name),
                 self._clock.now,
+                automation=partial(self.automation, name),
+                journal=journal,
+            )
+            sequences = Sequences(
+                name,
+                source,
+                destination.actions,
+                ledger,
+                lambda: connector.automation,
+                self._clock.now,
+                link=partial(self.recovery_link, name),
                 journal=journal,
             )
             samples = rehearsal.samples if rehearsal else {}
-            yield Line(name, source, destination, connector, (store, brevo), samples)
+            yield Line(name, source, destination, connector, sequences, (store, brevo), samples)
 
 
 @asynccontextmanager
@@ -297,6 +347,7 @@ def _rules(name: str, settings: config.Connector) -> Rules:
             all_customers=lists.all_customers or default.all_customers,
             buyers=lists.buyers or default.buyers,
             subscribers=lists.subscribers,
+            abandoned_cart=lists.abandoned_cart,
         ),
         storefronts={
             int(id_): StorefrontRules(lists=one.lists, url=one.url or "")
@@ -306,6 +357,7 @@ def _rules(name: str, settings: config.Connector) -> Rules:
         id_prefix="" if name == "bigcommerce" else f"{name}-",
         events=_events(name, settings),
         event_contacts=_event_contacts(settings),
+        cart_layout=CartLayout(settings.cart.brevo_events),
     )
 
 
@@ -349,8 +401,12 @@ def _policy(settings: config.Connector, rules: Rules) -> Policy:
         abandoned_after=settings.cart.abandoned_after.total_seconds(),
         abandoned_value=settings.cart.min_value,
         farewell=Farewell(settings.delete_behavior),
-        rules=f"{rules.fingerprint()}:{','.join(map(str, sorted(counted)))}"[:64],
+        rules=f"{rules.fingerprint()}:{_digest(sorted(counted), settings.inventory)}",
     )
+
+
+def _digest(*words: object) -> str:
+    return blake2b(repr(words).encode(), digest_size=8).hexdigest()
 
 
 def folder_of(settings: config.Settings) -> Path:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 from tajo import webhooks
 from tajo.app import Tajo
 from tajo.bigcommerce.callbacks import Malformed, from_parts
+from tajo.bigcommerce.cart_recovery import CartRecovery
 from tajo.brevo import callbacks as marketing
 from tajo.errors import Usage
 from tajo.http import Clock
 from tajo.server import BrevoDoor, Door, make_app
 from tajo.server import serve as listen
+from tajo.server.back_in_stock import origins_of
+from tajo.server.recovery import Recovery
 from tajo.sync import unsubscribes
 from tajo.sync.ledger.inbox import open_inbox
+from tajo.sync.ledger.wishes import open_wishes
+from tajo.sync.model import Store
 from tajo.worker import Worker
 
 
@@ -31,7 +38,16 @@ async def serve(
 ) -> None:
     """Take webhooks and follow every connector until `stop` is set. Raises `Mend` if it cannot listen."""
     names = tajo.names()
-    workers = {name: Worker(tajo, name, clock or Clock(), say) for name in names}
+    origins: dict[str, frozenset[str]] = {}
+
+    def met(name: str, store: Store) -> None:
+        settings = tajo.settings.connectors[name]
+        if settings.sync.inventory and settings.sync.products:
+            own = (storefront.url or "" for storefront in settings.storefronts.values())
+            told = (storefront.url for storefront in store.storefronts.values())
+            origins[name] = origins_of([*told, *own])
+
+    workers = {name: Worker(tajo, name, clock or Clock(), say, partial(met, name)) for name in names}
 
     def wake(name: str) -> None:
         if name in workers:
@@ -42,13 +58,22 @@ async def serve(
         for worker in workers.values():
             worker.wake()
 
-    async with open_inbox(tajo.ledger, wake) as inbox:
+    async with (
+        open_inbox(tajo.ledger, wake) as inbox,
+        open_wishes(tajo.ledger, wake) as wishes,
+        AsyncExitStack() as stores,
+    ):
+        tills = {}
+        for name in names:
+            store, _ = await stores.enter_async_context(tajo.accounts(name))
+            tills[name] = CartRecovery(store, locations=tajo.locations(name))
+        links = Recovery(tills, tajo.ledger, (clock or Clock()).now)
         doors = {
             name: Door(webhooks.trust(tajo, name), enabled=name in workers)
             for name in tajo.settings.connectors
         }
         brevo = BrevoDoor(marketing.Trust(webhooks.brevo_token(tajo)), unsubscribed)
-        app = make_app(doors, brevo, inbox, tajo.ready)
+        app = make_app(doors, brevo, inbox, tajo.ready, origins=origins, wishes=wishes, links=links)
         tasks = [asyncio.create_task(worker.run()) for worker in workers.values()]
         try:
             await listen(app, host, port, stop=stop, listening=listening)

@@ -10,10 +10,13 @@ from typing import Any
 from tajo import webhooks
 from tajo.app import Line, Tajo
 from tajo.bigcommerce.hooks import EXCEPTIONS
+from tajo.brevo.alerts import Alerts
 from tajo.errors import Busy, Later, Mend, gravest
 from tajo.http import Clock
+from tajo.sync import back_in_stock as waiting
 from tajo.sync import unsubscribes
 from tajo.sync.ledger import counts, runs
+from tajo.sync.model import Store
 from tajo.sync.moments import moment
 
 Say = Callable[[str], None]
@@ -45,16 +48,26 @@ _GROUPS = {"customers": "store/customer", "orders": "store/order", "products": "
 class Worker:
     """One connector, kept in agreement for as long as it runs.
 
-    `say` is told in words, without personal data, what is done and what a human must do.
+    `say` is told in words, without personal data, what is done and what a human must do. `met`: told of
+    the store whenever it is opened.
     """
 
-    def __init__(self, tajo: Tajo, name: str, clock: Clock, say: Say) -> None:
+    def __init__(
+        self,
+        tajo: Tajo,
+        name: str,
+        clock: Clock,
+        say: Say,
+        met: Callable[[Store], None] = lambda _: None,
+    ) -> None:
         self.name = name
         self._tajo = tajo
         self._settings = tajo.settings.connectors[name]
         self._clock = clock
         self._say: Say = lambda words: say(f"{name}  {words}")
+        self._met = met
         self._woken = asyncio.Event()
+        self._begun = asyncio.Event()
         self._silent = False
         self._listening_since = 0.0
         self._excused: dict[str, float] = {}
@@ -90,8 +103,10 @@ class Worker:
 
     async def _work(self, line: Line) -> None:
         self._say("at work")
+        self._met(line.connector.store)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow(line))
+            group.create_task(self._lead(line))
             group.create_task(self._sweep(line))
             if self._settings.sync_mode != "batch" and self._tajo.settings.server.public_url:
                 group.create_task(self._every(HOURLY, lambda: self._register(line)))
@@ -104,7 +119,9 @@ class Worker:
             self._woken.clear()
             try:
                 await connector.send_due()
-                await connector.follow()
+                if await connector.follow():
+                    self._begun.set()  # what happened may have begun something
+                await self._hand_on(line)
                 await unsubscribes.write_back(
                     self._tajo.ledger, self.name, line.source, self._say, self._clock.now()
                 )
@@ -115,6 +132,32 @@ class Worker:
                 pause = min(error.seconds, IDLE)
             if await self._called(pause):
                 await self._gather(line)
+
+    @property
+    def _sells_out(self) -> bool:
+        """Whether stock is followed, so that somebody may wait for it."""
+        return self._settings.sync.inventory and self._settings.sync.products
+
+    async def _hand_on(self, line: Line) -> None:
+        """Who waits for what is sold out stands on Brevo's list, too."""
+        if self._sells_out:
+            alerts = Alerts(line.apis[1], self._tajo.rules(self.name).id_prefix)
+            await waiting.hand_on(self._tajo.ledger, self.name, alerts, self._say, self._clock.now())
+
+    async def _lead(self, line: Line) -> None:
+        """Automations, step by step, each when it is due."""
+        sequences = line.sequences
+        while True:
+            self._begun.clear()
+            try:
+                await sequences.lead()
+                due = await sequences.next_due()
+                pause = IDLE if due is None else min(max(due - self._clock.now(), 0.0), IDLE)
+            except* Later as errors:
+                later = gravest(errors)
+                self._say(f"not now: {later}")
+                pause = min(later.seconds, IDLE) if isinstance(later, Later) else IDLE
+            await self._either(self._begun, pause)
 
     async def _gather(self, line: Line) -> None:
         """Let a burst of notices become one look at each thing."""
@@ -127,16 +170,17 @@ class Worker:
 
     async def _called(self, seconds: float) -> bool:
         """Wait so long, or until somebody calls; whether somebody did."""
-        tasks = [
-            asyncio.create_task(self._woken.wait()),
-            asyncio.create_task(self._clock.sleep(seconds)),
-        ]
+        await self._either(self._woken, seconds)
+        return self._woken.is_set()
+
+    async def _either(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait so long, or until this happens."""
+        tasks = [asyncio.create_task(event.wait()), asyncio.create_task(self._clock.sleep(seconds))]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
-        return self._woken.is_set()
 
     # --- sweeps
 
@@ -178,6 +222,7 @@ class Worker:
         except Later as error:
             self._say(f"the sweep ends early: {error}")
             return
+        self._begun.set()
         written = sum(tally.written for tally in account.resources.values())
         if first:
             self._say(f"the history is told: {written:,} records in {account.seconds:.0f} s")

@@ -59,6 +59,7 @@ connectors:
     store_hash: sandbox1
     access_token: of-the-sandbox
     sync: {inventory: true}
+    cart: {brevo_events: none}
     lists: {all_customers: Everybody, buyers: Buyers, subscribers: Newsletter}
     webhooks:
       - {scope: store/customer/created, destination: customer_created}

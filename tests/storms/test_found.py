@@ -57,6 +57,20 @@ async def test_a_refund_that_was_named_is_looked_at_and_then_nothing_is_due(shop
     assert await shop.connector().next_due() is None
 
 
+async def test_of_two_refunds_the_one_that_is_named_first_is_not_all_that_was_given_back(shop: Shop) -> None:
+    made = shop.clock.moment
+    shop.store.put(R.ORDERS, order(1, "g@x.test", "9", status_id=11, created=made, modified=made))
+    await shop.sync()
+    shop.store.put(
+        R.ORDERS, order(1, "g@x.test", "9", status_id=14, created=made, modified=shop.clock.moment)
+    )
+    shop.store.put(R.REFUNDS, refund(1, 1, "4"))
+    shop.store.put(R.REFUNDS, refund(2, 1, "2"))
+    told = await shop.follow(Key(R.REFUNDS, 2), Key(R.ORDERS, 1))
+    assert told.count("order_refunded") == 1
+    assert "order_refunded" not in await shop.follow(Key(R.REFUNDS, 1), Key(R.ORDERS, 1))
+
+
 async def test_a_farewell_does_not_wait_for_events_that_wait_for_it(shop: Shop) -> None:
     shop.store.put(R.CUSTOMERS, customer(1, "a@x.test", modified=shop.clock.moment))
     await shop.sync()

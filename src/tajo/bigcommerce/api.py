@@ -37,6 +37,8 @@ SCOPES = {  # path prefix -> the OAuth scope that reading it needs (api-accounts
     "/v3/orders": "store_v2_orders_read_only (Orders)",
     "/v3/catalog": "store_v2_products_read_only (Products)",
     "/v3/carts": "store_cart_read_only (Carts)",
+    "/v3/inventory": "store_inventory_read_only (Store Inventory)",
+    "/v3/content/scripts": "store_v2_content (Content)",
 }
 
 

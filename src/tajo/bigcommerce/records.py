@@ -6,7 +6,7 @@ be understood; `changes` turns a page of rows into changes, so that a flaw stays
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from tajo.sync.model import (
     CartLine,
     Category,
     Change,
+    Choice,
     Customer,
     FieldValue,
     Key,
@@ -307,6 +308,7 @@ def product(row: wire.Product, brands: Mapping[int, str]) -> Product:
         price=shown,
         was=full if full > shown else None,
         stock=stock,
+        low_stock=row.inventory_warning_level or 0,
         image=image,
         path=(row.custom_url.url if isinstance(row.custom_url, wire.CustomUrl) else None) or "",
         storefronts=tuple(row.channels or ()),
@@ -332,6 +334,7 @@ def _variant(row: wire.Variant, price: Decimal, image: str, tracked: bool) -> Va
         options=" / ".join(value.label for value in row.option_values or () if value.label),
         price=_price(row, price),
         stock=(row.inventory_level or 0) if tracked else None,
+        low_stock=row.inventory_warning_level or 0,
         image=row.image_url or image,
         purchasable=not row.purchasing_disabled,
     )
@@ -415,7 +418,17 @@ def _cart_line(row: wire.CartItem) -> CartLine:
         total=money(whole, "extended price"),
         url=row.url or "",
         image=row.image_url or "",
+        choices=tuple(_choices(row.options or ())),
+        added=bool(row.parent_id or row.added_by_promotion),
     )
+
+
+def _choices(options: Iterable[wire.Choice]) -> Iterator[Choice]:
+    """What was chosen, without what nobody filled in."""
+    for option in options:
+        value = option.value_id or option.value
+        if option.option_id and value is not None:
+            yield Choice(option.option_id, value if isinstance(value, int | str) else str(value))
 
 
 def _first(*amounts: Decimal | None) -> Decimal | None:

@@ -56,12 +56,20 @@ class Names:
         self._known = {}
 
 
-class Desk:
-    """What rows are joined with while they become records."""
+Products = Sequence[wire.Product | wire.Flaw]
+Restock = Callable[[Products], Awaitable[Products]]
 
-    def __init__(self, api: Api, store: Store) -> None:
+
+class Desk:
+    """What rows are joined with while they become records.
+
+    `restock` gives products the stock that counts; None: that of the catalogue.
+    """
+
+    def __init__(self, api: Api, store: Store, restock: Restock | None = None) -> None:
         self.api = api
         self.store = store
+        self.restock = restock
         self.attributes = Names(api, "/v3/customers/attributes")
         self.brands = Names(api, "/v3/catalog/brands")
 
@@ -359,8 +367,10 @@ async def emails_of(api: Api, accounts: Sequence[int]) -> Mapping[int, str]:
     return emails
 
 
-async def products(desk: Desk, rows: Sequence[wire.Product | wire.Flaw]) -> list[Change]:
-    """Products carry their brand's id only."""
+async def products(desk: Desk, rows: Products) -> list[Change]:
+    """Products carry their brand's id only, and the stock that the catalogue tells."""
+    if desk.restock:
+        rows = await desk.restock(rows)
     brands = await desk.brands.of(
         row.brand_id for row in rows if isinstance(row, wire.Product) and row.brand_id
     )

@@ -29,7 +29,7 @@ EVENTS: Mapping[str, EventKind] = {
 """Tajo finds events by comparing, so a scope is a name here, and not what raises the event."""
 
 STOCK = (EventKind.INVENTORY_CHANGED, EventKind.LOW_STOCK, EventKind.BACK_IN_STOCK)
-"""What is about no person."""
+"""What is about no person, unless somebody waits for it."""
 
-UNSCOPED = frozenset({EventKind.BACK_IN_STOCK})
+UNSCOPED = frozenset({EventKind.BACK_IN_STOCK, EventKind.PRICE_DROPPED})
 """What no scope stands for: always told, under its own name."""

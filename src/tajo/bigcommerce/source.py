@@ -11,6 +11,7 @@ import msgspec
 
 from tajo.bigcommerce import records, wire
 from tajo.bigcommerce.api import Api
+from tajo.bigcommerce.inventory import Inventory, Locations
 from tajo.bigcommerce.resources import (
     LATEST_FIRST,
     LISTINGS,
@@ -28,7 +29,7 @@ from tajo.bigcommerce.values import Unreadable, moment
 from tajo.bigcommerce.walk import walk
 from tajo.errors import Mend
 from tajo.http import Clock
-from tajo.sync.model import Batch, Change, Key, Order, Resource, Store
+from tajo.sync.model import Batch, Change, Key, Order, Refund, Resource, Store
 
 STORE = msgspec.json.Decoder(wire.Store, strict=False).decode
 COUNT = msgspec.json.Decoder(wire.OrderCount, strict=False).decode
@@ -39,11 +40,15 @@ NEWSLETTER = "marketing_newsletter"  # the consent to marketing mail (subscriber
 
 
 class BigCommerceSource:
-    """Reads one store. Implements `tajo.sync.ports.Source`."""
+    """Reads one store. Implements `tajo.sync.ports.Source`.
 
-    def __init__(self, api: Api, *, clock: Clock | None = None) -> None:
+    `locations`: those whose stock counts; None: stock is what the catalogue says.
+    """
+
+    def __init__(self, api: Api, *, clock: Clock | None = None, locations: Locations | None = None) -> None:
         self._api = api
         self._clock = clock or api.clock
+        self._restock = Inventory(api, locations).restock if locations else None
         self._opened: Desk | None = None
 
     async def open(self) -> Store:
@@ -80,16 +85,16 @@ class BigCommerceSource:
         return Batch(Resource.CARTS, await carts(desk, list(dict.fromkeys(uuids))), read_at)
 
     async def companions(self, batch: Batch) -> Sequence[Batch]:
-        """See `Source.companions`: the refunds of orders whose status says that there are any."""
-        ids = [
-            change.record.id
-            for change in batch.changes
-            if isinstance(change.record, Order) and change.record.status_id in REFUNDED
-        ]
+        """See `Source.companions`: the refunds of orders whose status says that there are any, and those
+        beside a refund that was named.
+        """
+        records = [change.record for change in batch.changes]
+        ids = {one.id for one in records if isinstance(one, Order) and one.status_id in REFUNDED}
+        ids |= {one.order_id for one in records if isinstance(one, Refund)}
         if not ids:
             return []
         desk, read_at = await self._desk(), self._clock.now()
-        return [Batch(Resource.REFUNDS, await refunds_of(desk, ids), read_at)]
+        return [Batch(Resource.REFUNDS, await refunds_of(desk, sorted(ids)), read_at)]
 
     async def newest(self) -> dict[str, float]:
         """When the latest change of customers, orders and products happened, in seconds since 1970.
@@ -167,7 +172,8 @@ class BigCommerceSource:
         channels = await every(self._api, "/v3/channels", NAMED)
         sites = await every(self._api, "/v3/sites", SITES)
         known = await groups(self._api, GROUPS)
-        return Desk(self._api, records.store(row, _sound(channels), _sound(sites), _sound(known)))
+        store = records.store(row, _sound(channels), _sound(sites), _sound(known))
+        return Desk(self._api, store, self._restock)
 
     async def _stream(
         self, desk: Desk, resource: Resource, filters: Mapping[str, str], cursor: str

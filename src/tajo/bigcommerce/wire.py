@@ -4,7 +4,7 @@ The specs declare neither what is required nor what may be null, so every field 
 field but an id may be null; numbers may come as strings; PHP writes an empty object as `[]`.
 Field names and shapes: customers.v3, subscribers.v3, orders.v2, orders.v3, products_catalog.v3,
 category-trees_catalog.v3, brands_catalog.v3, channels.v3, sites.v3, store_information.v2, customers.v2,
-carts.v3, webhooks.v3.
+carts.v3, webhooks.v3, inventory.v3, scripts.v3.
 
 `gc=False`: nothing here can refer back to itself, so the garbage collector need not look at it; with a
 large heap around, orders are read in two thirds of the time.
@@ -204,9 +204,11 @@ class Refund(Struct, frozen=True, gc=False):
 
 
 class Choice(Struct, frozen=True, gc=False):
-    """carts.v3: an item's option, with `include=line_items.*.options`."""
+    """carts.v3: an item's option, with `include=line_items.*.options`. What is typed has no `valueId`."""
 
     value: str | int | float | None = None
+    option_id: int | None = field(name="nameId", default=None)
+    value_id: int | str | None = field(name="valueId", default=None)
 
 
 class CartItem(Struct, frozen=True, gc=False):
@@ -228,6 +230,8 @@ class CartItem(Struct, frozen=True, gc=False):
     url: str | None = None
     image_url: str | None = None
     options: list[Choice] | None = None
+    parent_id: str | None = None
+    added_by_promotion: bool | None = None
 
 
 class CartItems(Struct, frozen=True, gc=False):
@@ -258,6 +262,18 @@ class Cart(Struct, frozen=True, gc=False):
     line_items: CartItems | Nothing = None
     created_time: str | None = None
     updated_time: str | None = None
+
+
+class MadeCart(Struct, frozen=True, gc=False):
+    """carts.v3: Cart_Full, of one that was just made."""
+
+    id: str
+
+
+class RedirectUrls(Struct, frozen=True, gc=False):
+    """carts.v3: CartRedirectResponse. Each of them works once."""
+
+    checkout_url: str
 
 
 class Hook(Struct, frozen=True, gc=False):
@@ -313,6 +329,7 @@ class OptionValue(Struct, frozen=True, gc=False):
     """product-variants_catalog.v3: productVariantOptionValue_Full."""
 
     label: str | None = None
+    option_id: int | None = None
 
 
 class Variant(Struct, frozen=True, gc=False):
@@ -324,6 +341,7 @@ class Variant(Struct, frozen=True, gc=False):
     sale_price: Amount = None
     calculated_price: Amount = None
     inventory_level: int | None = None
+    inventory_warning_level: int | None = None
     image_url: str | None = None
     purchasing_disabled: bool | None = None
     option_values: list[OptionValue] | None = None
@@ -362,6 +380,7 @@ class Product(Struct, frozen=True, gc=False):
     calculated_price: Amount = None
     inventory_tracking: str | None = None
     inventory_level: int | None = None
+    inventory_warning_level: int | None = None
     is_visible: bool | None = None
     availability: str | None = None
     date_modified: str | None = None
@@ -371,6 +390,45 @@ class Product(Struct, frozen=True, gc=False):
     variants: list[Variant] | None = None
     custom_fields: list[CustomField] | None = None
     channels: list[int] | None = None
+
+
+class ItemIdentity(Struct, frozen=True, gc=False):
+    """inventory.v3: ItemResponse.identity."""
+
+    product_id: int = 0
+    variant_id: int = 0
+
+
+class ItemSettings(Struct, frozen=True, gc=False):
+    """inventory.v3: ItemResponse.locations.settings. `is_in_stock` false: not to be sold, however many."""
+
+    is_in_stock: bool | None = None
+
+
+class ItemAtLocation(Struct, frozen=True, gc=False):
+    """inventory.v3: ItemResponse.locations."""
+
+    location_id: int = 0
+    location_code: str | None = None
+    location_enabled: bool | None = None
+    available_to_sell: int | None = None
+    settings: ItemSettings | Nothing = None
+
+
+class Item(Struct, frozen=True, gc=False):
+    """inventory.v3: ItemResponse."""
+
+    identity: ItemIdentity
+    locations: list[ItemAtLocation] | None = None
+
+
+class Script(Struct, frozen=True, gc=False):
+    """scripts.v3: script_Full."""
+
+    uuid: str
+    name: str | None = None
+    src: str | None = None
+    channel_id: int | None = None
 
 
 class Named(Struct, frozen=True, gc=False):

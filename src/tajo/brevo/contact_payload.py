@@ -29,7 +29,17 @@ def email_of(write: Write) -> str:
     return _row.decode(write.body).email
 
 
-Lane = tuple[tuple[int, ...], bool | None]
+class Lane(Struct, frozen=True, array_like=True):
+    """What writes that travel together share: the lists that they join, and what they say of blocklisting.
+
+    `leaves`: lists that the contact is taken off afterwards, which only a write that goes alone can say.
+    """
+
+    lists: tuple[int, ...] = ()
+    blocked: bool | None = None
+    leaves: tuple[int, ...] = ()
+
+
 """What the rows of one import share: the lists they join, ascending, and the blocklist flag."""
 
 _lane = msgspec.json.Decoder(Lane)
@@ -37,8 +47,7 @@ _lane = msgspec.json.Decoder(Lane)
 
 def lane_of(word: str) -> Lane:
     """The lane that a write's word names."""
-    lane: Lane = _lane.decode(word)
-    return lane
+    return _lane.decode(word)
 
 
 class ContactPayload:
@@ -96,13 +105,15 @@ class ContactPayload:
             if value is not None and value != "" and field.startswith(_INTO_ATTRIBUTES)
         }
         told = None if mode is ConsentMode.IGNORE else consent
+        leaves = self._left(contact)
         return Write(
             key=contact.key,
             body=encode({"email": email, "attributes": attributes}),
             fingerprint=digest(encode((email, attributes, lists, told))),
-            lane=self._lane(tuple(lists), blocked),
+            lane=self._lane(Lane(tuple(lists), blocked, leaves)),
             # An import drops booleans (sendinblue/APIv3-python-library#95) and can only blocklist.
             alone=blocked is False
+            or bool(leaves)
             or contact.rename is not None
             or any(isinstance(value, bool) for value in attributes.values()),
             person=contact.person,
@@ -129,12 +140,18 @@ class ContactPayload:
             farewell=how,
         )
 
-    def _lane(self, lists: tuple[int, ...], blocked: bool | None) -> str:
+    def _lane(self, lane: Lane) -> str:
         """One object per lane, as an import holds tens of thousands of writes."""
-        lane = self._lanes.get((lists, blocked))
-        if lane is None:
-            lane = self._lanes[lists, blocked] = encode((lists, blocked)).decode()
-        return lane
+        word = self._lanes.get(lane)
+        if word is None:
+            word = self._lanes[lane] = encode(lane).decode()
+        return word
+
+    def _left(self, contact: Contact) -> tuple[int, ...]:
+        """The list that the contact has left, once their cart is no longer one that was left behind."""
+        name = self._rules.lists.abandoned_cart
+        left = contact.told_abandoned and not contact.abandoned
+        return (self._lists[name],) if left and name is not None and name in self._lists else ()
 
     def _joined(self, contact: Contact) -> tuple[list[int], str]:
         """The ids of the lists that the contact joins, ascending, and what they are for."""
@@ -144,6 +161,8 @@ class ContactPayload:
             joined.append((lists.buyers, "buyers"))
         if contact.consent is Consent.GRANTED:
             joined.append((lists.subscribers, "subscribers"))
+        if contact.abandoned:
+            joined.append((lists.abandoned_cart, "abandoned_cart"))
         if self._storefronts:
             for number in sorted(contact.storefronts):
                 joined.extend((name, f"storefront {number}") for name in self._storefronts.get(number, ()))
@@ -172,28 +191,30 @@ def block(contact: Contact, mode: ConsentMode) -> tuple[bool | None, str]:
 
 def single(row: bytes, lane: Lane) -> bytes:
     """The body of `POST /contacts` for a row of an import: an upsert that joins the lists."""
-    return _splice(row, {"listIds": lane[0], "updateEnabled": True} | _flag(lane[1]))
+    return _splice(row, {"listIds": lane.lists, "updateEnabled": True} | _flag(lane.blocked))
 
 
 def renaming(row: bytes, lane: Lane) -> bytes:
     """The body of `PUT /contacts/{id}` that gives a contact the address of this row, and all the rest."""
     content = msgspec.json.decode(row)
     attributes = content["attributes"] | {EMAIL: content["email"]}
-    return encode({"attributes": attributes, "listIds": lane[0]} | _flag(lane[1]))
+    told = {"attributes": attributes, "listIds": lane.lists}
+    leaves = {"unlinkListIds": lane.leaves} if lane.leaves else {}
+    return encode(told | leaves | _flag(lane.blocked))
 
 
 def bulk(rows: Sequence[bytes], lane: Lane) -> list[bytes]:
-    """The body of `POST /contacts/import` in pieces: rows spliced as they are, eight megabytes of them.
+    """The body of `POST /contacts/import` in pieces: rows spliced as they are, megabytes of them.
 
     Without `disableNotification` the owner gets a mail per import; `emptyContactsAttributes` would
     erase what the rows do not mention; the blocklist flag holds for all rows.
     """
     settings = {
-        "listIds": lane[0],
+        "listIds": lane.lists,
         "updateExistingContacts": True,
         "emptyContactsAttributes": False,
         "disableNotification": True,
-    } | ({"emailBlacklist": True} if lane[1] else {})
+    } | ({"emailBlacklist": True} if lane.blocked else {})
     parts = [encode(settings)[:-1] + b',"jsonBody":[' + rows[0]]
     parts.extend(part for row in rows[1:] for part in (b",", row))
     return [*parts, b"]}"]

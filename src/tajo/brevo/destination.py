@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 from tajo.brevo.account import plan_words, ready_attributes, ready_ecommerce, ready_lists
+from tajo.brevo.actions import Actions
 from tajo.brevo.api import PAGE, Api, Row
 from tajo.brevo.attributes import Attributes
 from tajo.brevo.batch_outbox import WAYS, BatchOutbox
@@ -28,6 +29,7 @@ from tajo.sync.model import (
     Event,
     Existing,
     Farewell,
+    Key,
     Order,
     Outcome,
     Product,
@@ -43,17 +45,27 @@ class BrevoDestination:
 
     Rendering (`contact`, `order`, `product`, `category`, `traced`) is pure, but knows the account's
     attribute types and list ids only once it is open. After `open`: `plan`, the account's plans, and
-    `notes`, sentences for people about what was created or should be known.
+    `notes`, sentences for people about what was created or should be known. `actions`: who carries out what
+    automations decide. `link` makes the address that brings a cart back.
     """
 
-    def __init__(self, api: Api, rules: Rules, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        api: Api,
+        rules: Rules,
+        *,
+        clock: Clock | None = None,
+        link: Callable[[Key], str] = lambda _cart: "",
+    ) -> None:
         self._api = api
         self._rules = rules
         self._clock = clock or Clock()
         self._contacts = ContactPayload(rules, Attributes(), {})
         self._commerce = CommercePayloads(rules, Store(name="", currency=""))
-        self._happenings = EventPayloads(rules, Store(name="", currency=""))
+        self._link = link
+        self._happenings = EventPayloads(rules, Store(name="", currency=""), link=link)
         self._people = Contacts(api, self._clock)
+        self.actions = Actions(api)
         self._events = Events(api)
         self.plan = ""
         self.notes: list[str] = []
@@ -70,7 +82,7 @@ class BrevoDestination:
         self.notes = [*made, *filed, *await ready_ecommerce(self._api, store.currency, create=create)]
         self._contacts = ContactPayload(self._rules, attributes, lists)
         self._commerce = CommercePayloads(self._rules, store)
-        self._happenings = EventPayloads(self._rules, store)
+        self._happenings = EventPayloads(self._rules, store, link=self._link)
 
     async def people(self, *, modified_since: datetime | None = None) -> AsyncIterator[Sequence[Existing]]:
         """All contacts, a thousand at a time; one without an e-mail has "" for it."""
@@ -116,9 +128,9 @@ class BrevoDestination:
         """The write that tells this category."""
         return self._commerce.category(category)
 
-    def event(self, event: Event) -> Write | None:
-        """The write that tells this event; None where the merchant does not want it told."""
-        return self._happenings.write(event)
+    def event_writes(self, event: Event) -> Sequence[Write]:
+        """The writes that tell this event; none where the merchant does not want it told."""
+        return self._happenings.writes(event)
 
     def phone(self, contact: Contact) -> str:
         """The phone that the mapping names, E.164, or empty."""

@@ -65,17 +65,17 @@ async def _product(api: Api, number: str) -> dict[str, Any]:
 
 
 def contact_changes(write: Write, now: Mapping[str, Any]) -> list[Change]:
-    """What a contact's write changes. Lists are only ever joined; what is not mentioned stays."""
+    """What a contact's write changes. What is not mentioned stays."""
     row = msgspec.json.decode(write.body)
-    joined, blocked = lane_of(write.lane)
+    lane = lane_of(write.lane)
     held = now.get("attributes") or {}
     lists = sorted(now.get("listIds") or ())
     changes = [Change("email", now.get("email"), row["email"])]
     told = row["attributes"]
     changes += [Change(f"attributes.{name}", held.get(name), told[name]) for name in told]
-    changes.append(Change("listIds", lists, sorted({*lists, *joined})))
-    if blocked is not None:
-        changes.append(Change("emailBlacklisted", now.get("emailBlacklisted"), blocked))
+    changes.append(Change("listIds", lists, sorted({*lists, *lane.lists} - {*lane.leaves})))
+    if lane.blocked is not None:
+        changes.append(Change("emailBlacklisted", now.get("emailBlacklisted"), lane.blocked))
     return list(_real(changes))
 
 

@@ -6,12 +6,12 @@ Ids are those under which Brevo knows the thing. Amounts are numbers in the `cur
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
 from tajo.brevo.commerce_payloads import CommercePayloads
-from tajo.brevo.rules import Rules
+from tajo.brevo.rules import CartLayout, Rules
 from tajo.brevo.tracing import assemble, digest, encode, money, stamp
 from tajo.sync.model import (
     Cart,
@@ -19,15 +19,26 @@ from tajo.sync.model import (
     Customer,
     Event,
     EventKind,
+    Key,
     Line,
     Order,
     Product,
+    Resource,
     Store,
     Write,
+    cart_key,
 )
 
 MAX_BYTES = 50_000
 """Of the properties of one event (SDK, `create_event`: 50 KB)."""
+
+BREVO_NAMES = {
+    EventKind.CART_CREATED: "cart_updated",
+    EventKind.CART_UPDATED: "cart_updated",
+    EventKind.CART_DELETED: "cart_deleted",
+    EventKind.ORDER_PLACED: "order_completed",
+}
+"""What Brevo's own automations for carts listen to (help 360021501460)."""
 
 ONCE = frozenset(
     {
@@ -44,32 +55,45 @@ ONCE = frozenset(
 class EventPayloads:
     """Renders events by the rules, for one store."""
 
-    def __init__(self, rules: Rules, store: Store) -> None:
+    def __init__(self, rules: Rules, store: Store, *, link: Callable[[Key], str] = lambda _cart: "") -> None:
         self._names = rules.events
         self._contacts = rules.event_contacts
         self._prefix = rules.id_prefix
         self._currency = store.currency
         self._commerce = CommercePayloads(rules, store)
+        self._layout = rules.cart_layout
+        self._link = link
 
-    def write(self, event: Event) -> Write | None:
-        """The write that tells this event; None where its kind is not told, or nobody is there to tell it of.
+    def writes(self, event: Event) -> list[Write]:
+        """The writes that tell this event; none where its kind is not told, or there is nobody to tell it of.
 
         The fingerprint names the event, whatever its payload looks like: the same difference found again
         has the same one.
         """
-        name = self._names.get(event.kind)
         email = event.email or self._contacts.get(event.kind)
-        if not name or not email:
-            return None
+        own, name = self._names.get(event.kind), BREVO_NAMES.get(event.kind, "")
+        if not email or not own:
+            return []
+        properties = self._properties(event)
+        for_brevo = _nested(event, properties) if self._layout is CartLayout.NESTED else properties
+        if name == own:
+            return [self._write(event, email, own, for_brevo, _occasion(event))]
+        writes = [self._write(event, email, own, properties, _occasion(event))]
+        if name and self._layout is not CartLayout.NONE:
+            writes.append(self._write(event, email, name, for_brevo, (*_occasion(event), name)))
+        return writes
+
+    def _write(
+        self, event: Event, email: str, name: str, properties: dict[str, Any], occasion: tuple[Any, ...]
+    ) -> Write:
+        """One event. `occasion`: what makes it this one and no other."""
         body = {
             "event_name": name,
             "event_date": stamp(event.at),
             "identifiers": {"email_id": email.lower()},
-            "event_properties": self._properties(event),
+            "event_properties": properties,
         }
-        return Write(
-            key=event.key, body=encode(body), fingerprint=digest(encode(_occasion(event))), what=name
-        )
+        return Write(key=event.key, body=encode(body), fingerprint=digest(encode(occasion)), what=name)
 
     def _properties(self, event: Event) -> dict[str, Any]:
         match event.record:
@@ -97,6 +121,7 @@ class EventPayloads:
             refunded_total=money(order.refunded) if order.refunded else None,
             storefront=self._commerce.storefront(order.storefront),
             coupons=list(order.coupons),
+            recovered_by="recovery_link" if event.by_link else "",
         )
 
     def _line(self, line: Line, storefront: int) -> dict[str, Any]:
@@ -121,6 +146,7 @@ class EventPayloads:
             storefront=self._commerce.storefront(cart.storefront),
             coupons=list(cart.coupons),
             items_count=sum(line.quantity for line in cart.lines),
+            url=self._link(Key(Resource.CARTS, cart.id)),
         )
 
     def _cart_line(self, line: CartLine) -> dict[str, Any]:
@@ -154,7 +180,19 @@ class EventPayloads:
             image=told.get("imageUrl"),
             stock_before=event.stock_before,
             stock=event.stock,
+            **self._drop(event),
         )
+
+    def _drop(self, event: Event) -> dict[str, Any]:
+        """Of a price that fell: what it was, and the cart in which the product lies."""
+        if event.price_before is None:
+            return {}
+        return {
+            "price_before": money(event.price_before),
+            "currency": self._currency,
+            "cart_id": event.cart_id,
+            "cart_url": self._link(cart_key(event.cart_id)) if event.cart_id else "",
+        }
 
     def _customer(self, customer: Customer) -> dict[str, Any]:
         return _known(
@@ -193,6 +231,15 @@ def _fitted(properties: dict[str, Any], lines: Iterable[dict[str, Any]]) -> dict
     return properties | {"items": items} | ({"items_left_out": left_out} if left_out else {})
 
 
+def _nested(event: Event, properties: dict[str, Any]) -> dict[str, Any]:
+    """As Brevo's tracker sends it: `{"id": "cart:1234", "data": {...}}` (docs/track-custom-events-js)."""
+    record = event.record
+    name = (
+        f"cart:{record.uuid}" if isinstance(record, Cart) else properties.get("order_id", str(event.key.id))
+    )
+    return {"id": name, "data": properties}
+
+
 def _occasion(event: Event) -> tuple[Any, ...]:
     """What makes it this event and no other of its kind."""
     named = (event.kind, event.key)
@@ -205,7 +252,11 @@ def _occasion(event: Event) -> tuple[Any, ...]:
         case Cart() as cart:
             return (*named, money(cart.total), _when(cart.updated))
         case Product() as product:
-            return (*named, event.variant_id, event.stock_before, event.stock, _when(product.modified))
+            if event.price_before is None or event.price is None:
+                levels = (event.stock_before, event.stock)
+                return (*named, event.variant_id, *levels, _when(product.modified))
+            drop = money(event.price_before), money(event.price)
+            return (*named, event.variant_id, *drop, event.cart_id, _when(product.modified))
         case Customer() as customer:
             return (*named, _when(customer.modified))
 

@@ -27,12 +27,23 @@ class ConsentMode(StrEnum):
     IGNORE = "ignore"
 
 
+class CartLayout(StrEnum):
+    """How the events look that Brevo's own cart automations listen to, beside ours: not at all, flat as
+    plugins send them to `POST /events`, or nested as its tracker does.
+    """
+
+    NONE = "none"
+    FLAT = "flat"
+    NESTED = "nested"
+
+
 class Lists(Struct, frozen=True, kw_only=True):
     """The lists that contacts join: everybody, those with a counted order, those who gave consent."""
 
     all_customers: ListName = "BigCommerce customers"
     buyers: ListName | None = "BigCommerce buyers"
     subscribers: ListName | None = None
+    abandoned_cart: ListName | None = None
 
 
 class StorefrontRules(Struct, frozen=True, kw_only=True):
@@ -60,10 +71,12 @@ class Rules(Struct, frozen=True, kw_only=True):
     order_status_names: dict[int, str] = {}
     events: dict[EventKind, str] = {}
     event_contacts: dict[EventKind, str] = {}
+    cart_layout: CartLayout = CartLayout.NONE
 
     def every_list(self) -> tuple[ListName, ...]:
         """All lists that are named anywhere, each once."""
-        named = [self.lists.all_customers, self.lists.buyers, self.lists.subscribers]
+        lists = self.lists
+        named = [lists.all_customers, lists.buyers, lists.subscribers, lists.abandoned_cart]
         for storefront in self.storefronts.values():
             named.extend(storefront.lists)
         return tuple(dict.fromkeys(name for name in named if name is not None))

@@ -12,8 +12,13 @@ import sys
 
 import typer
 
+from tajo.cli.back_in_stock import back_in_stock
 from tajo.cli.commands import app
+from tajo.cli.skills import skills
 from tajo.errors import Later, Mend
+
+app.add_typer(back_in_stock, name="back-in-stock")
+app.add_typer(skills, name="skills")
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, which Typer turns into it by itself."""

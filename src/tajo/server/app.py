@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from types import MappingProxyType
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -12,9 +13,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from tajo.server import back_in_stock, recovery
 from tajo.server.ingestion import BrevoDoor, Door, FromBigCommerce, FromBrevo
 from tajo.server.problems import problem
 from tajo.sync.ledger.inbox import Inbox
+from tajo.sync.ledger.wishes import WishBox
 
 STORE = "/webhooks/bigcommerce"
 PATIENCE = 5.0  # seconds in which the ledger must answer to be called ready
@@ -26,9 +29,15 @@ def make_app(
     inbox: Inbox,
     ready: Callable[[], Awaitable[bool]],
     *,
+    origins: Mapping[str, Collection[str]] = MappingProxyType({}),
+    wishes: WishBox | None = None,
+    links: recovery.Recovery | None = None,
     now: Callable[[], float] = time.time,
 ) -> Starlette:
     """The ASGI application. `doors`: per connector; `brevo` None: Brevo calls nobody; `ready`: may work come?
+
+    `origins`: by connector those of its storefronts, from which shoppers may wish to be told. `links`:
+    brings carts back.
 
     Exceptions of deliveries are callbacks like others, but BigCommerce wants them elsewhere
     (webhooks: events, `store/hook/deliveryException`).
@@ -48,6 +57,8 @@ def make_app(
     routes = [
         *(Route(path, stores, methods=["POST"]) for path in paths),
         *([Route("/webhooks/brevo", FromBrevo(brevo), methods=["POST"])] if brevo else []),
+        *(back_in_stock.routes(origins, wishes, now) if wishes else []),
+        *([Route(recovery.ROUTE, links)] if links else []),
         Route("/healthz", _alive),
         Route("/readyz", readyz),
     ]

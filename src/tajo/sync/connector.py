@@ -11,11 +11,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from tajo.errors import Later, Mend, gravest
-from tajo.sync import weigh
+from tajo.sync import sequences, weigh
 from tajo.sync.account import Account
+from tajo.sync.automation import Automation, Nothing
 from tajo.sync.delivery import Delivery
 from tajo.sync.ledger import carts, known, outgoing, people, queue, runs, unmet
-from tajo.sync.ledger.store import Ledger
+from tajo.sync.ledger import sequences as sequence_rows
+from tajo.sync.ledger.store import Ledger, Tx
 from tajo.sync.model import Batch, Key, Refund, Resource, Store
 from tajo.sync.moments import moment
 from tajo.sync.pages import ahead, gathered
@@ -50,6 +52,9 @@ LISTED = frozenset({Resource.CUSTOMERS}).union(*LANES)
 #: What is told through an outbox. All else is remembered as a part of something, or shipped.
 GOODS = frozenset({Resource.CATEGORIES, Resource.PRODUCTS, Resource.ORDERS})
 
+#: What nobody can look at again: events, and steps of sequences.
+UNSEEN = frozenset({Resource.EVENTS, Resource.SEQUENCES})
+
 #: What a queued key leads to: a guest is seen through an order.
 LOOK_AT = {Resource.GUESTS: Resource.ORDERS}
 
@@ -77,7 +82,8 @@ class Connector:
     """One store and one account, kept in agreement: by sweeps, and by following what is due.
 
     Both may go on at once, while it is `attended`. `account` tells at any moment how far the sweep has
-    come. `journal` is told of every change that was followed, in words without personal data.
+    come; `store` is what is true of all of it, and `automation` what is done by itself, once it is open.
+    `journal` is told of every change that was followed, in words without personal data.
     """
 
     def __init__(
@@ -89,11 +95,15 @@ class Connector:
         policy: Policy,
         now: Callable[[], float],
         *,
+        automation: Callable[[Store], Automation] = lambda _: Nothing(),
         journal: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.name = name
+        self.automation: Automation = Nothing()
+        self._make_automation = automation
         self._journal = journal
         self.account = Account()
+        self.store = Store(name="", currency="")
         self._source = source
         self._destination = destination
         self._ledger = ledger
@@ -112,9 +122,10 @@ class Connector:
 
     async def open(self, *, create: bool = True) -> Store:
         """Check both credentials, learn the store, prepare the account. Raises `Mend`."""
-        store = await self._source.open()
-        await self._destination.open(store, create=create)
-        return store
+        self.store = await self._source.open()
+        self.automation = self._make_automation(self.store)
+        await self._destination.open(self.store, create=create)
+        return self.store
 
     @asynccontextmanager
     async def attended(self) -> AsyncIterator[None]:
@@ -174,9 +185,9 @@ class Connector:
         """Look again at what is parked, whatever its payload."""
         async with self._ledger.begin() as tx:
             await queue.unpark(tx, self.name, keys)
-            await queue.enqueue(
-                tx, self.name, [k for k in keys if k.resource != Resource.EVENTS], now=self._now()
-            )
+            await queue.enqueue(tx, self.name, [k for k in keys if k.resource not in UNSEEN], now=self._now())
+            if any(key.resource is Resource.SEQUENCES for key in keys):
+                await sequence_rows.release(tx, self.name, self._now())
             names = await outgoing.parked(tx, self.name)
             again = [name for name in names if event_key(name) in keys]
             await outgoing.put_off(tx, self.name, outgoing.EVENTS, dict.fromkeys(again, 0.0))
@@ -424,7 +435,15 @@ class Connector:
         self, delivery: Delivery, batch: Batch, *, again: bool = False, live: bool = False
     ) -> None:
         """One batch, whoever asked for it."""
-        weighing = partial(WEIGH[batch.resource], desk=self._desk(live=live), batch=batch)
+        desk = self._desk(live=live)
+
+        async def weighing(tx: Tx) -> Weighed:
+            weighed = await WEIGH[batch.resource](tx, desk=desk, batch=batch)
+            await sequences.hear(
+                tx, self.name, self.automation, self._ledger.secret, desk.occurred, now=self._now()
+            )
+            return weighed
+
         await delivery.take(batch.resource, weighing, read_at=batch.read_at, cursor=batch.cursor, again=again)
 
     def _desk(self, *, live: bool = False) -> Desk:

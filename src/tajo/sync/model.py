@@ -23,7 +23,8 @@ class Resource(StrEnum):
     Contacts come last, because a contact's metrics and consent are facts of orders and subscribers.
     `VARIANTS` and `GUESTS` are never read by themselves: the former are part of products, the
     latter of orders and subscribers. `CARTS` cannot be listed: they are looked at when somebody names
-    them. `EVENTS` are what was found to have happened: nobody can look at them again.
+    them. `EVENTS` are what was found to have happened, and `SEQUENCES` what was to be done about it: nobody
+    can look at them again.
     """
 
     CATEGORIES = "categories"
@@ -36,6 +37,7 @@ class Resource(StrEnum):
     GUESTS = "guests"
     CARTS = "carts"
     EVENTS = "events"
+    SEQUENCES = "sequences"
 
 
 class Key(Struct, frozen=True, gc=False, order=True):
@@ -236,10 +238,18 @@ class Product(Struct, frozen=True, gc=False, kw_only=True):
     modified: datetime | None = None
 
 
+class Choice(Struct, frozen=True, gc=False):
+    """What a shopper chose for an option of a product: the id of a value, or what they typed."""
+
+    option: int
+    value: int | str
+
+
 class CartLine(Struct, frozen=True, gc=False, kw_only=True):
     """One line of a cart. `price` of one piece and `total` of all, in the cart's currency; `url` absolute.
 
-    `product_id` 0: something that is not in the catalogue. `options`: `Red / XL`.
+    `product_id` 0: something that is not in the catalogue. `options`: `Red / XL`, `choices` the same by
+    their ids. `added`: not by the shopper, but by the store, for a promotion or with another line.
     """
 
     product_id: int = 0
@@ -252,6 +262,8 @@ class CartLine(Struct, frozen=True, gc=False, kw_only=True):
     total: Decimal = ZERO
     url: str = ""
     image: str = ""
+    choices: tuple[Choice, ...] = ()
+    added: bool = False
 
 
 class Cart(Struct, frozen=True, gc=False, kw_only=True):
@@ -313,14 +325,17 @@ class EventKind(StrEnum):
     INVENTORY_CHANGED = "inventory_changed"
     LOW_STOCK = "low_stock"
     BACK_IN_STOCK = "back_in_stock"
+    PRICE_DROPPED = "price_dropped"
 
 
 class Event(Struct, frozen=True, gc=False, kw_only=True):
     """Something that happened to `record`, found once, at the moment `at` at the latest.
 
-    `email`: the person it is about; empty where it is about none (stock). `status_before`: the order's
-    status as it was known. `refunded`: what was given back with it. `variant_id` (0: the product itself),
-    `stock_before` and `stock` (None: not tracked) belong to stock.
+    `email`: the person it is about; empty where it is about none (stock that nobody waits for).
+    `status_before`: the order's status as it was known. `refunded`: what was given back with it.
+    `variant_id` (0: the product itself), `stock_before` and `stock` (None: not tracked) belong to stock,
+    `price` and `price_before` to prices. `cart_id`: the UUID of the cart in which the product lies.
+    `by_link`: a recovery link of the cart had been followed.
     """
 
     kind: EventKind
@@ -333,6 +348,10 @@ class Event(Struct, frozen=True, gc=False, kw_only=True):
     variant_id: int = 0
     stock_before: int | None = None
     stock: int | None = None
+    price_before: Decimal | None = None
+    price: Decimal | None = None
+    cart_id: str = ""
+    by_link: bool = False
 
 
 class Change(Struct, frozen=True, gc=False):
@@ -384,6 +403,7 @@ class Contact(Struct, frozen=True, gc=False, kw_only=True):
     `person` is the keyed hash of the lower-case e-mail. `storefronts`: where the person is known.
     `phone`: E.164 or empty, already free of clashes. `exists`: the destination had them before us.
     `blocked_by_us`: we, not the person, blocklisted them. `told`: the consent last told, if any.
+    `abandoned`: a cart of theirs is left behind; `told_abandoned`: that was told last.
     `rename`: the destination's own id of the contact that must get this e-mail instead of its old one.
     """
 
@@ -397,6 +417,8 @@ class Contact(Struct, frozen=True, gc=False, kw_only=True):
     exists: bool = False
     blocked_by_us: bool = False
     told: Consent | None = None
+    abandoned: bool = False
+    told_abandoned: bool = False
     rename: int | None = None
 
 

@@ -147,8 +147,8 @@ class Destination(Protocol):
         """The contact's phone as the destination would get it (E.164), or empty."""
         ...
 
-    def event(self, event: Event) -> Write | None:
-        """The write that tells this event; None where the merchant does not want it told."""
+    def event_writes(self, event: Event) -> Sequence[Write]:
+        """The writes that tell this event; none where the merchant does not want it told."""
         ...
 
     def outbox(self, resource: Resource, settle: Settle) -> AbstractAsyncContextManager[Outbox]:

@@ -76,9 +76,9 @@ class Rehearsal:
         """As the real one."""
         return self._real.phone(contact)
 
-    def event(self, event: Event) -> Write | None:
+    def event_writes(self, event: Event) -> Sequence[Write]:
         """As the real one."""
-        return self._real.event(event)
+        return self._real.event_writes(event)
 
     @property
     def full_call(self) -> int:

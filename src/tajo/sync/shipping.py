@@ -35,7 +35,7 @@ GRACE = 5.0
 FEW = 50
 
 #: Contacts of people without an account: they count as guests, whatever told of them.
-GUESTLY = frozenset({Resource.GUESTS, Resource.SUBSCRIBERS, Resource.EVENTS})
+GUESTLY = frozenset({Resource.GUESTS, Resource.SUBSCRIBERS, Resource.CARTS, Resource.EVENTS})
 
 Tell = Callable[[Sequence[Write]], Awaitable[Sequence[Outcome]]]
 
@@ -170,6 +170,7 @@ class Shipping:
             blocked=write.blocks or ticket.was_blocked,
             granted=write.consent is Consent.GRANTED or ticket.was_granted,
             leaves=ticket.left_behind or None,
+            abandoned=ticket.abandoned or ticket.was_abandoned,
         )
 
     async def _until(self, ready: Callable[[], object]) -> None:
@@ -327,6 +328,7 @@ class Shipping:
                 "fingerprint": ticket.write.fingerprint,
                 "told": ticket.write.consent,
                 "blocked_by_us": ticket.blocked,
+                "abandoned": ticket.abandoned,
                 "met_at": now,
             }
             for ticket, outcome in done

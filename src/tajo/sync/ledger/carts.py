@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from msgspec import Struct
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
+from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import Row, Tx, upsert
-from tajo.sync.ledger.tables import carts
+from tajo.sync.ledger.tables import cart_lines, carts
+from tajo.sync.model import Cart
 
 OPEN, ABANDONED, VANISHED, BOUGHT, GONE = "open", "abandoned", "vanished", "bought", "gone"
 
@@ -17,6 +19,9 @@ RETURNED, MISSING = "returned", "missing"
 
 #: What was left behind once: if it is bought, it is recovered.
 LEFT = frozenset({ABANDONED, RETURNED, MISSING})
+
+#: What nobody need look at any more.
+ENDED = frozenset({BOUGHT, GONE})
 
 
 class CartFacts(Struct, frozen=True):
@@ -42,6 +47,11 @@ async def recall(tx: Tx, connector: str, ids: Collection[int]) -> dict[int, Cart
     return {row[0]: CartFacts(*row[1:]) for row in rows}
 
 
+def as_seen(secret: Secret, cart: int, sealed: bytes) -> Cart:
+    """A cart as it was last seen. Raises `Mend` if the secret is not the one that sealed it."""
+    return secret.unseal(sealed, b"cart:%d" % cart, Cart)
+
+
 async def remember(tx: Tx, connector: str, rows: Iterable[Row]) -> None:
     """Note carts: full rows of the table without its connector."""
     await upsert(tx, carts, [{"connector": connector, **row} for row in rows])
@@ -62,4 +72,6 @@ async def bought(tx: Tx, connector: str, ids: Collection[int]) -> dict[int, Cart
     await tx.execute(
         update(carts).where(c.connector == connector, c.id.in_(list(fresh))).values(state=BOUGHT, sealed=None)
     )
+    line = cart_lines.c
+    await tx.execute(delete(cart_lines).where(line.connector == connector, line.cart.in_(list(fresh))))
     return fresh

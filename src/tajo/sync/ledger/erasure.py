@@ -15,10 +15,12 @@ from sqlalchemy import ColumnElement, Select, Table, delete, distinct, func, sel
 
 from tajo.sync.ledger.store import Tx, upsert
 from tajo.sync.ledger.tables import (
+    cart_lines,
     carts,
     connectors,
     contacts,
     customers,
+    deeds,
     departed,
     due,
     guests,
@@ -27,7 +29,9 @@ from tajo.sync.ledger.tables import (
     parked,
     phones,
     refunds,
+    sequences,
     subscribers,
+    wishes,
 )
 from tajo.sync.ledger.tables import forgotten as tombstones
 from tajo.sync.model import Resource
@@ -44,7 +48,10 @@ _KEYS: dict[Resource, Table] = {
     Resource.CARTS: carts,
 }
 
-_PERSONAL = (customers, subscribers, orders, carts, contacts, phones, guests, departed)
+_PERSONAL = (
+    *(customers, subscribers, orders, carts, contacts, phones, guests, departed),
+    *(sequences, deeds, wishes),
+)
 
 
 class Erased(Struct, frozen=True, kw_only=True):
@@ -96,6 +103,7 @@ async def erase(tx: Tx, connector: str, person: bytes) -> Erased:
             erased.rows[table.name] = erased.rows.get(table.name, 0) + gone.rowcount
 
     await drop(refunds, refunds.c.order_id.in_(_ids(orders, connector, person)))
+    await drop(cart_lines, cart_lines.c.cart.in_(_ids(carts, connector, person)))
     for resource, owner in _KEYS.items():
         for table in (known, due, parked):
             mine = table.c.id.in_(_ids(owner, connector, person))

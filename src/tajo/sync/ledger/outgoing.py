@@ -24,7 +24,8 @@ class Waiting(Struct, frozen=True, gc=False):
     """One rendered write. `lane` None: it goes alone; `size`: bytes of its body; `at`: not before.
 
     `blocked`, `granted`: by this write, or one whose place it took, the contact may be blocklisted by us, or
-    told as one who agreed. `leaves`: the person whose contact it renames.
+    told as one who agreed. `leaves`: the person whose contact it renames. `abandoned`: and on the list
+    of carts left behind.
     """
 
     name: bytes
@@ -36,6 +37,7 @@ class Waiting(Struct, frozen=True, gc=False):
     blocked: bool = False
     granted: bool = False
     leaves: bytes | None = None
+    abandoned: bool = False
 
 
 async def put(tx: Tx, connector: str, kind: str, rows: Iterable[Waiting]) -> None:
@@ -55,15 +57,21 @@ async def fingerprints(tx: Tx, connector: str, kind: str, names: Collection[byte
     return dict(rows.all())
 
 
-async def maybe_told(
-    tx: Tx, connector: str, names: Collection[bytes]
-) -> dict[bytes, tuple[bool | None, bool | None]]:
-    """What these people may have been told already by what waits: blocked, granted."""
+class Maybe(Struct, frozen=True):
+    """What a person may have been told already by what waits."""
+
+    blocked: bool = False
+    granted: bool = False
+    abandoned: bool = False
+
+
+async def maybe_told(tx: Tx, connector: str, names: Collection[bytes]) -> dict[bytes, Maybe]:
+    """What these people may have been told already; those for whom nothing waits are missing."""
     o = outgoing.c
-    query = select(o.name, o.blocked, o.granted).where(
+    query = select(o.name, o.blocked, o.granted, o.abandoned).where(
         o.connector == connector, o.resource == CONTACTS, o.name.in_(list(names))
     )
-    return {name: (blocked, granted) for name, blocked, granted in await tx.execute(query)}
+    return {name: Maybe(*map(bool, told)) for name, *told in await tx.execute(query)}
 
 
 async def left(tx: Tx, connector: str, names: Collection[bytes]) -> set[bytes]:

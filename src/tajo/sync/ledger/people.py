@@ -8,8 +8,10 @@ from typing import Any
 from msgspec import Struct, field, structs
 from sqlalchemy import Select, and_, case, delete, exists, func, or_, select, tuple_, update
 
+from tajo.sync.ledger.carts import ABANDONED
 from tajo.sync.ledger.store import Row, Tx, upsert
 from tajo.sync.ledger.tables import (
+    carts,
     contacts,
     customers,
     departed,
@@ -29,6 +31,7 @@ class Told(Struct, frozen=True, kw_only=True):
     told: Consent | None = None
     blocked_by_us: bool = False
     present: bool = False
+    abandoned: bool = False
 
 
 class Purchases(Struct):
@@ -58,6 +61,7 @@ class Facts(Struct):
     granted: bool = False
     storefronts: set[int] = field(default_factory=set)
     told: Told = Told()
+    abandoned: bool = False
 
 
 class Guest(Struct, frozen=True):
@@ -71,7 +75,7 @@ class Guest(Struct, frozen=True):
 
 
 async def facts(tx: Tx, connector: str, people: Collection[bytes]) -> dict[bytes, Facts]:
-    """Everything about these people, in five queries however many they are."""
+    """Everything about these people, in six queries however many they are."""
     known = {person: Facts() for person in people}
     owner: dict[int, bytes] = {}
     c = customers.c
@@ -108,6 +112,12 @@ async def facts(tx: Tx, connector: str, people: Collection[bytes]) -> dict[bytes
     query = select(contacts).where(contacts.c.connector == connector, contacts.c.person.in_(people))
     for row in await tx.execute(query):
         known[row.person].told = _told(row)
+    for person in await tx.scalars(
+        select(carts.c.person).where(
+            carts.c.connector == connector, carts.c.person.in_(people), carts.c.state == ABANDONED
+        )
+    ):
+        known[person].abandoned = True
     return known
 
 
@@ -118,6 +128,7 @@ def _told(row: Any) -> Told:
         told=Consent(row.told) if row.told else None,
         blocked_by_us=row.blocked_by_us,
         present=row.present,
+        abandoned=bool(row.abandoned),
     )
 
 
@@ -284,6 +295,12 @@ async def speakers(tx: Tx, connector: str, persons: Collection[bytes]) -> set[Ke
     }
 
 
+async def spoken_for(tx: Tx, connector: str, persons: Collection[bytes]) -> set[bytes]:
+    """Those of these people who have an account, an order that no account claims, or a newsletter record."""
+    found = {*await accounts_of(tx, connector, persons), *await last_orders(tx, connector, persons)}
+    return found | await readers_among(tx, connector, persons)
+
+
 async def billed_elsewhere(tx: Tx, connector: str, accounts: Collection[int]) -> set[bytes]:
     """Whose e-mail stands on orders of these accounts without being the account's own."""
     c, o = customers.c, orders.c
@@ -332,7 +349,7 @@ async def forget_contact(tx: Tx, connector: str, people: Collection[bytes]) -> N
 
 async def meet_contacts(tx: Tx, connector: str, met: Iterable[tuple[bytes, int]], at: float) -> None:
     """Note that the destination holds these people: (person, contact_id)."""
-    blank = {"fingerprint": None, "told": None, "blocked_by_us": False, "present": True}
+    blank = {"fingerprint": None, "told": None, "blocked_by_us": False, "present": True, "abandoned": False}
     rows = [
         {"connector": connector, "person": person, "contact_id": id_, "met_at": at, **blank}
         for person, id_ in met
@@ -358,7 +375,9 @@ async def miss_contacts(tx: Tx, connector: str, before: float) -> int:
             contacts.c.present,
             or_(contacts.c.met_at.is_(None), contacts.c.met_at < before),
         )
-        .values(present=False, fingerprint=None, contact_id=None, told=None, blocked_by_us=False)
+        .values(
+            present=False, fingerprint=None, contact_id=None, told=None, blocked_by_us=False, abandoned=False
+        )
     )
     return (await tx.execute(gone)).rowcount
 

@@ -145,6 +145,7 @@ contacts = Table(
     Column("blocked_by_us", Boolean, nullable=False),
     Column("present", Boolean, nullable=False),
     Column("met_at", Double),
+    Column("abandoned", Boolean),
     **_CLUSTERED,
 )
 
@@ -177,6 +178,7 @@ guests = Table(
 #: It goes when the destination has answered, and not before `at`. `lane`: what may travel together,
 #: null: each alone. `blocked`, `granted`: by this write of a contact, or one whose place it took, it may be
 #: blocklisted by us, or told as one who agreed. `leaves`: the person whose contact it renames.
+#: `abandoned`: by it, or one whose place it took, the contact may be on the list of carts left behind.
 outgoing = Table(
     "outgoing",
     metadata,
@@ -191,6 +193,7 @@ outgoing = Table(
     Column("blocked", Boolean),
     Column("granted", Boolean),
     Column("leaves", Octets),
+    Column("abandoned", Boolean),
     Index("outgoing_by_lane", "connector", "resource", "lane"),
     Index(
         "outgoing_leaving",
@@ -233,6 +236,50 @@ carts = _table(
     Column("read_at", Double, nullable=False),
     Column("sealed", Octets),
     index=("person",),
+)
+
+#: Which products lie in carts that may still be bought, and in which form (0: in its only one).
+cart_lines = _table(
+    "cart_lines",
+    _id("cart"),
+    _id("product"),
+    _id("variant"),
+    index=("product",),
+)
+
+#: Carts that were made anew when somebody followed a recovery link. `origin`: the cart that the link is of;
+#: with the same id: a click after which the store itself made one that we do not know.
+recoveries = _table(
+    "recoveries",
+    _id(),
+    Column("origin", BigInteger, nullable=False),
+    Column("clicked_at", Double, nullable=False),
+    index=("origin",),
+)
+
+#: The price of products and variants as it was last seen.
+prices = _table(
+    "prices",
+    _resource(),
+    _id(),
+    Column("price", BigInteger, nullable=False),
+    Column("read_at", Double, nullable=False),
+)
+
+#: Who wishes to be told when a product, or one variant of it (0: any), is back in stock. `sealed`: the
+#: e-mail; `handed_on`: the destination was told of the wish, whatever it answered.
+wishes = Table(
+    "wishes",
+    metadata,
+    Column("connector", String(64), primary_key=True),
+    Column("person", Octets, primary_key=True),
+    _id("product"),
+    _id("variant"),
+    Column("sealed", Octets, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("handed_on", Boolean, nullable=False),
+    *(Index(f"wishes_by_{column}", "connector", column) for column in ("product", "at", "handed_on")),
+    **_CLUSTERED,
 )
 
 #: People whose account or newsletter record was deleted in the store, and who have no other.
@@ -328,5 +375,44 @@ facts = Table(
     metadata,
     Column("name", String(32), primary_key=True),
     Column("value", Octets, nullable=False),
+    **_CLUSTERED,
+)
+
+#: Sequences of skills that wait for their next step. `sealed`: whose they are, and what began them.
+sequences = Table(
+    "sequences",
+    metadata,
+    Column("connector", String(64), primary_key=True),
+    Column("skill", String(64), primary_key=True),
+    Column("resource", String(16), primary_key=True),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("person", Octets, primary_key=True),
+    Column("step", Integer, nullable=False),
+    Column("began", Double, nullable=False),
+    Column("due", Double, nullable=False),
+    Column("event", String(64), nullable=False),
+    Column("sealed", Octets, nullable=False),
+    Index("sequences_due", "connector", "due"),
+    Index("sequences_by_person", "connector", "person"),
+    **_CLUSTERED,
+)
+
+#: What was done in them. `name`: which step of which; `state`: begun, or done.
+deeds = Table(
+    "deeds",
+    metadata,
+    Column("name", Octets, primary_key=True),
+    Column("connector", String(64), nullable=False),
+    Column("skill", String(64), nullable=False),
+    Column("resource", String(16), nullable=False),
+    Column("id", BigInteger, nullable=False),
+    Column("person", Octets, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("verb", String(32), nullable=False),
+    Column("variant", String(64), nullable=False),
+    Column("marketing", Boolean, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("state", String(8), nullable=False),
+    Index("deeds_by_person", "person", "at"),
     **_CLUSTERED,
 )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
 from tajo.sync import events
 from tajo.sync.ledger import carts as ledger
-from tajo.sync.ledger import erasure, runs
+from tajo.sync.ledger import erasure, people, prices, recoveries, runs
 from tajo.sync.ledger.carts import ABANDONED, BOUGHT, GONE, LEFT, MISSING, OPEN, RETURNED, VANISHED, CartFacts
 from tajo.sync.ledger.store import Tx
-from tajo.sync.model import Batch, Cart, Event, EventKind, Key, Resource
+from tajo.sync.model import Batch, Cart, Customer, Event, EventKind, Key, Resource
 from tajo.sync.moments import moment, seconds
+from tajo.sync.weigh.contacts import guest
 from tajo.sync.weigh.desk import SCALE, Desk, Weighed, plausible
 
 #: A cart that vanished was bought or emptied; so many seconds are given to the order to show up.
@@ -25,6 +27,7 @@ async def carts(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
     weighed = Weighed(seen=len(batch.changes))
     before = await ledger.recall(tx, desk.connector, [change.key.id for change in batch.changes])
     swept = (await runs.swept_since(tx, desk.connector)).get(Resource.ORDERS, 0.0)
+    again = await recoveries.origin_of(tx, desk.connector, before)
     rows = []
     for change in batch.changes:
         known = before.get(change.key.id, _NEW)
@@ -34,24 +37,31 @@ async def carts(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
         elif known.read_at > batch.read_at or known.state in (BOUGHT, GONE):
             weighed.unchanged += 1
         elif isinstance(change.record, Cart):
-            rows.append(await _met(tx, desk, batch, weighed, change.record, known))
+            anew = change.key.id in again
+            rows.append(await _met(tx, desk, batch, weighed, change.record, known, anew=anew))
         else:
             rows.append(_missed(desk, batch, weighed, change.key, known, swept))
     await ledger.remember(tx, desk.connector, rows)
+    await _tell_whose(tx, desk, batch, weighed, before, rows)
+    await prices.hold(tx, desk.connector, _held(batch, rows))
     return weighed
 
 
 async def _met(
-    tx: Tx, desk: Desk, batch: Batch, weighed: Weighed, cart: Cart, known: CartFacts
+    tx: Tx, desk: Desk, batch: Batch, weighed: Weighed, cart: Cart, known: CartFacts, *, anew: bool
 ) -> dict[str, Any]:
-    """A cart that is there. Its next look is when it will count as left behind."""
+    """A cart that is there. Its next look is when it will count as left behind.
+
+    `anew`: it was made by a recovery link, and is told of as the cart that it brings back, or not at all.
+    """
     person = desk.secret.person(cart.email) if plausible(cart.email) else b""
     secret = bool(await erasure.forgotten(tx, desk.connector, {person})) if person else False
     updated = seconds(cart.updated or cart.created)
     amount = int(cart.total * SCALE)
-    worth = bool(person) and not secret and cart.total >= desk.policy.abandoned_value
+    told = bool(person) and not secret and not anew
+    worth = told and cart.total >= desk.policy.abandoned_value
     abandoned_at = updated + desk.policy.abandoned_after if worth and updated else inf
-    if person and not secret:
+    if told:
         was = events.CartBefore(
             state=known.state, named=bool(known.person), updated_at=known.updated_at, amount=known.amount
         )
@@ -73,6 +83,39 @@ async def _met(
     }
 
 
+async def _tell_whose(
+    tx: Tx,
+    desk: Desk,
+    batch: Batch,
+    weighed: Weighed,
+    before: Mapping[int, CartFacts],
+    rows: Sequence[dict[str, Any]],
+) -> None:
+    """Who has left a cart behind, or has none left behind any more, is another contact by that.
+
+    Of somebody otherwise unknown the cart is all that tells.
+    """
+    left = {row["id"]: row["person"] for row in rows if row["state"] == ABANDONED and row["person"]}
+    was = {id_: facts.person for id_, facts in before.items() if facts.state == ABANDONED and facts.person}
+    persons = {left.get(id_) or was[id_] for id_ in left.keys() ^ was.keys()}
+    if not persons or Resource.GUESTS not in desk.policy.resources:
+        return
+    weighed.again |= await people.speakers(tx, desk.connector, persons)
+    readers = await people.subscriptions_of(tx, desk.connector, persons)
+    weighed.again |= {Key(Resource.SUBSCRIBERS, id_) for id_ in readers}
+    known = await people.spoken_for(tx, desk.connector, persons)
+    met = {change.key.id: change.record for change in batch.changes if isinstance(change.record, Cart)}
+    strangers = []
+    for id_, person in (was | left).items():
+        if person in persons - known:
+            sealed = before[id_].sealed if id_ in before else None
+            cart = met.get(id_) or (as_seen(desk, id_, sealed) if sealed else None)
+            if cart is not None and plausible(cart.email):
+                whose = Customer(email=cart.email, storefront=cart.storefront)
+                strangers.append(guest(desk, person, Key(batch.resource, id_), whose, batch.read_at))
+    await people.seal_guests(tx, desk.connector, strangers)
+
+
 def _missed(
     desk: Desk, batch: Batch, weighed: Weighed, key: Key, known: CartFacts, swept: float
 ) -> dict[str, Any]:
@@ -84,7 +127,7 @@ def _missed(
     since = known.read_at if vanished else batch.read_at
     deleted = vanished and batch.read_at >= since + GRACE and swept >= since
     if deleted and known.sealed:
-        cart = desk.secret.unseal(known.sealed, _name(key.id), Cart)
+        cart = as_seen(desk, key.id, known.sealed)
         event = Event(
             kind=EventKind.CART_DELETED, key=key, at=moment(batch.read_at), email=cart.email, record=cart
         )
@@ -101,6 +144,24 @@ def _missed(
         "updated_at": known.updated_at,
         "read_at": batch.read_at if deleted else since,
         "sealed": None if deleted else known.sealed,
+    }
+
+
+def as_seen(desk: Desk, cart: int, sealed: bytes) -> Cart:
+    """A cart as it was last seen."""
+    return desk.secret.unseal(sealed, _name(cart), Cart)
+
+
+def _held(batch: Batch, rows: Sequence[dict[str, Any]]) -> dict[int, set[tuple[int, int]]]:
+    """Product and variant of each line of these carts; of nobody's cart, or one that is gone, none."""
+    met = {change.key.id: change.record for change in batch.changes if isinstance(change.record, Cart)}
+    return {
+        row["id"]: {
+            (line.product_id, line.variant_id)
+            for line in (met[row["id"]].lines if row["id"] in met and row["person"] else ())
+            if line.product_id
+        }
+        for row in rows
     }
 
 

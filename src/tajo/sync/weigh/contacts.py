@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
@@ -112,14 +112,7 @@ async def customers(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
     new = [id_ for id_ in persons if id_ not in before]
     stale = {*left, *await people.billed_elsewhere(tx, desk.connector, new)}
     weighed.again |= await people.speakers(tx, desk.connector, stale)
-    bereft = [person for person in left if not facts[person].accounts]
-    readers = await people.subscriptions_of(tx, desk.connector, bereft)
-    weighed.again |= {Key(Resource.SUBSCRIBERS, id_) for id_ in readers}
-    moved = {
-        id_: person
-        for person, id_ in left.items()
-        if not facts[person].storefronts and facts[person].told.contact_id is not None
-    }
+    moved = await _moved(tx, desk, weighed, facts, left)
     drafts = []
     for customer in fresh:
         person = persons[customer.id]
@@ -131,14 +124,31 @@ async def customers(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
                 weighed.again.add(Key(Resource.CUSTOMERS, facts[person].primary))
             continue
         contact = compose(person, key, customer, facts[person])
-        old = moved.get(customer.id)
-        if old is not None and not facts[person].told.present:
+        old = moved.get(customer.id, b"")
+        if old and facts[person].told.present:  # there is a contact with the new address: the old one stays
+            await _depart(tx, desk, [old], batch.read_at)
+            old = b""
+        elif old:
             told = facts[old].told
             contact = replace(contact, rename=told.contact_id, blocked_by_us=told.blocked_by_us)
-        drafts.append((contact, moved.get(customer.id, b"")))
+        drafts.append((contact, old))
     await _tell_people(tx, desk, weighed, facts, drafts)
     await people.drop_guests(tx, desk.connector, persons.values())
     return weighed
+
+
+async def _moved(
+    tx: Tx, desk: Desk, weighed: Weighed, facts: Mapping[bytes, people.Facts], left: Mapping[bytes, int]
+) -> dict[int, bytes]:
+    """Of the accounts that left an e-mail those whose contact nobody else needs: id to the person left."""
+    bereft = [person for person in left if not facts[person].accounts]
+    readers = await people.subscriptions_of(tx, desk.connector, bereft)
+    weighed.again |= {Key(Resource.SUBSCRIBERS, id_) for id_ in readers}
+    return {
+        id_: person
+        for person, id_ in left.items()
+        if not facts[person].storefronts and facts[person].told.contact_id is not None
+    }
 
 
 async def guests(tx: Tx, desk: Desk, waiting: Sequence[people.Guest]) -> Weighed:
@@ -208,22 +218,28 @@ async def _remembered(tx: Tx, desk: Desk, weighed: Weighed, found: Sequence[P]) 
 
 def compose(person: bytes, key: Key, customer: Customer, facts: people.Facts) -> Contact:
     """Join a record with all that is known of the person."""
-    bought = facts.purchases
     return Contact(
         person=person,
         key=key,
         customer=customer,
-        metrics=Metrics(
-            orders_count=bought.count,
-            total_spent=(Decimal(bought.spent) / SCALE).quantize(Decimal("0.01")),
-            first_order_date=None if bought.first is None else moment(bought.first),
-            last_order_date=None if bought.last is None else moment(bought.last),
-        ),
+        metrics=metrics(facts.purchases),
         consent=Consent.GRANTED if facts.granted else Consent.WITHHELD,
         storefronts=frozenset(facts.storefronts or {customer.storefront}),
         exists=facts.told.present,
         blocked_by_us=facts.told.blocked_by_us,
         told=facts.told.told,
+        abandoned=facts.abandoned,
+        told_abandoned=facts.told.abandoned,
+    )
+
+
+def metrics(bought: people.Purchases) -> Metrics:
+    """What a person bought, in amounts and moments."""
+    return Metrics(
+        orders_count=bought.count,
+        total_spent=(Decimal(bought.spent) / SCALE).quantize(Decimal("0.01")),
+        first_order_date=None if bought.first is None else moment(bought.first),
+        last_order_date=None if bought.last is None else moment(bought.last),
     )
 
 
@@ -257,7 +273,7 @@ async def _tell_people(
             weighed.later[contact.key] = desk.now + MOVING
             weighed.settled.append(contact.key)
             continue
-        contact = _unsure(contact, *maybe.get(contact.person, (False, False)))  # noqa: PLW2901
+        contact = _unsure(contact, maybe.get(contact.person, outgoing.Maybe()))  # noqa: PLW2901
         write = desk.destination.contact(contact)
         if write is None:
             untold.append(contact.person)
@@ -271,6 +287,8 @@ async def _tell_people(
             blocked=blocked,
             was_blocked=contact.blocked_by_us,
             was_granted=contact.told is Consent.GRANTED,
+            abandoned=contact.abandoned,
+            was_abandoned=contact.told_abandoned,
             left_behind=left,
         )
         if not weighed.offer(ticket, waiting.get(contact.person, about.told.fingerprint), refused):
@@ -279,10 +297,14 @@ async def _tell_people(
     await outgoing.drop(tx, desk.connector, outgoing.CONTACTS, untold)
 
 
-def _unsure(contact: Contact, blocked: bool | None, granted: bool | None) -> Contact:
+def _unsure(contact: Contact, maybe: outgoing.Maybe) -> Contact:
     """The contact as it is if what waits for it has been told, and only the answer was lost."""
-    told = Consent.GRANTED if granted else contact.told
-    return replace(contact, blocked_by_us=contact.blocked_by_us or bool(blocked), told=told)
+    return replace(
+        contact,
+        blocked_by_us=contact.blocked_by_us or maybe.blocked,
+        told=Consent.GRANTED if maybe.granted else contact.told,
+        told_abandoned=contact.told_abandoned or maybe.abandoned,
+    )
 
 
 def guest(desk: Desk, person: bytes, key: Key, customer: Customer, read_at: float) -> people.Guest:

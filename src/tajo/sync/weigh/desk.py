@@ -73,6 +73,7 @@ class Desk(Struct, frozen=True, kw_only=True):
 
     `touch`: stale contacts are to be looked at again, because no full sweep will meet them anyway.
     `accounts_known`: all accounts have been met, so that an unknown one is one that is gone.
+    `occurred`: what was found to have happened, for automations.
     """
 
     connector: str
@@ -83,11 +84,13 @@ class Desk(Struct, frozen=True, kw_only=True):
     now: float
     touch: bool
     accounts_known: bool
+    occurred: list[Event] = field(default_factory=list)
 
     def happened(self, events: Iterable[Event]) -> list[Write]:
-        """Those of the events that the merchant wants told, ready to be."""
-        writes = map(self.destination.event, events)
-        return [write for write in writes if write is not None]
+        """Note events; returns those that the merchant wants told, ready to be."""
+        found = list(events)
+        self.occurred.extend(found)
+        return [write for event in found for write in self.destination.event_writes(event)]
 
 
 class Ticket(Struct, frozen=True, kw_only=True, eq=False, gc=False, omit_defaults=True):
@@ -95,7 +98,8 @@ class Ticket(Struct, frozen=True, kw_only=True, eq=False, gc=False, omit_default
 
     `about`: the key to look at again; `parent`: a variant's product; `blocked`: whether the contact is
     blocklisted by us from then on, `was_blocked`: and may be until then; `was_granted`: the
-    destination may believe until then that they agreed. `left_behind`: the person whose contact was renamed.
+    destination may believe until then that they agreed. `abandoned`, `was_abandoned`: on the list of carts
+    left behind, from then on and maybe until then. `left_behind`: the person whose contact was renamed.
     """
 
     write: Write
@@ -104,6 +108,8 @@ class Ticket(Struct, frozen=True, kw_only=True, eq=False, gc=False, omit_default
     blocked: bool = False
     was_blocked: bool = False
     was_granted: bool = False
+    abandoned: bool = False
+    was_abandoned: bool = False
     left_behind: bytes = b""
 
 

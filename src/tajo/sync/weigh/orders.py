@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tajo.sync import events
-from tajo.sync.ledger import carts, erasure, known, people, queue
+from tajo.sync.ledger import carts, erasure, known, people, queue, recoveries
 from tajo.sync.ledger.known import OrderFacts
 from tajo.sync.ledger.store import Tx
 from tajo.sync.model import Batch, Event, EventKind, Key, Order, Refund, Resource, cart_key
@@ -218,7 +218,10 @@ async def _discount(tx: Tx, desk: Desk, batch: Batch, weighed: Weighed, gone: Se
 
 
 async def _recovered(tx: Tx, desk: Desk, weighed: Weighed, met: Sequence[_Met]) -> None:
-    """Carts that became orders; of those that had been left behind, and are paid or will be, it is news."""
+    """Carts that became orders; of those that had been left behind, and are paid or will be, it is news.
+
+    A cart that a recovery link made anew is bought as the one that it brought back.
+    """
     sold = {
         key.id: one
         for one in met
@@ -226,6 +229,9 @@ async def _recovered(tx: Tx, desk: Desk, weighed: Weighed, met: Sequence[_Met]) 
         and one.order.cart_id
         and (key := cart_of(one.order))
     }
+    brought_back = await recoveries.origin_of(tx, desk.connector, sold)
+    sold |= {origin: sold[id_] for id_, origin in brought_back.items()}
+    clicked = await recoveries.clicks(tx, desk.connector, sold)
     happened = [
         Event(
             kind=EventKind.CART_RECOVERED,
@@ -233,6 +239,7 @@ async def _recovered(tx: Tx, desk: Desk, weighed: Weighed, met: Sequence[_Met]) 
             at=sold[id_].order.created,
             email=sold[id_].order.email,
             record=sold[id_].order,
+            by_link=id_ in clicked,
         )
         for id_, facts in (await carts.bought(tx, desk.connector, sold)).items()
         if facts.state in carts.LEFT and sold[id_].row["placed"] and plausible(sold[id_].order.email)

@@ -1,0 +1,188 @@
+"""Sequences that wait for their next step, and the deeds that were done in them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import and_, delete, func, or_, select, update
+
+from tajo.sync.ledger.outgoing import PARKED
+from tajo.sync.ledger.store import Row, Tx, upsert
+from tajo.sync.ledger.tables import deeds, sequences
+from tajo.sync.model import Key, Resource
+
+BEGUN, DONE = "begun", "done"
+
+
+class Kept(Struct, frozen=True, kw_only=True):
+    """A sequence as it is kept. `sealed`: who and about what; `step`: the next one, from 0.
+
+    `began`, `due`: seconds since 1970.
+    """
+
+    skill: str
+    subject: Key
+    person: bytes
+    step: int
+    began: float
+    due: float
+    event: str
+    sealed: bytes
+
+
+class Sent(Struct, frozen=True):
+    """Marketing messages of the last day to one person: how many, and when the last one went."""
+
+    count: int = 0
+    last: float | None = None
+
+
+async def begin(tx: Tx, connector: str, kept: Iterable[Kept], *, restart: bool) -> None:
+    """Keep these; one that runs already is left alone, or with `restart` begins anew."""
+    rows = [
+        {
+            "connector": connector,
+            "skill": one.skill,
+            "resource": one.subject.resource,
+            "id": one.subject.id,
+            "person": one.person,
+            "step": one.step,
+            "began": one.began,
+            "due": one.due,
+            "event": one.event,
+            "sealed": one.sealed,
+        }
+        for one in kept
+    ]
+    await upsert(tx, sequences, rows, overwrite=None if restart else ())
+
+
+async def end(tx: Tx, connector: str, skills: Collection[str], *, person: bytes, subject: Key) -> int:
+    """These skills are over for this person, and about this subject; returns how many sequences ended."""
+    s = sequences.c
+    about = and_(s.resource == subject.resource, s.id == subject.id)
+    gone = await tx.execute(
+        delete(sequences).where(
+            s.connector == connector, s.skill.in_(list(skills)), or_(s.person == person, about)
+        )
+    )
+    return gone.rowcount
+
+
+async def due(tx: Tx, connector: str, *, now: float, limit: int) -> list[Kept]:
+    """Whose next step is due, longest first."""
+    s = sequences.c
+    rows = await tx.execute(
+        select(s.skill, s.resource, s.id, s.person, s.step, s.began, s.due, s.event, s.sealed)
+        .where(s.connector == connector, s.due <= now)
+        .order_by(s.due)
+        .limit(limit)
+    )
+    return [
+        Kept(
+            skill=row.skill,
+            subject=Key(Resource(row.resource), row.id),
+            person=row.person,
+            step=row.step,
+            began=row.began,
+            due=row.due,
+            event=row.event,
+            sealed=row.sealed,
+        )
+        for row in rows
+    ]
+
+
+async def next_due(tx: Tx, connector: str) -> float | None:
+    """When the next step of any sequence is due; None if none waits."""
+    s = sequences.c
+    query = select(func.min(s.due)).where(s.connector == connector, s.due < PARKED)
+    at: float | None = await tx.scalar(query)
+    return at
+
+
+async def move(tx: Tx, connector: str, kept: Kept, *, step: int, due: float) -> None:
+    """It goes on with this step at that moment, unless it has begun anew meanwhile."""
+    await tx.execute(_this(update(sequences), connector, kept).values(step=step, due=due))
+
+
+async def finish(tx: Tx, connector: str, kept: Kept) -> None:
+    """It is over, unless it has begun anew meanwhile."""
+    await tx.execute(_this(delete(sequences), connector, kept))
+
+
+def _this(statement: Any, connector: str, kept: Kept) -> Any:
+    s = sequences.c
+    return statement.where(
+        s.connector == connector,
+        s.skill == kept.skill,
+        s.resource == kept.subject.resource,
+        s.id == kept.subject.id,
+        s.person == kept.person,
+        s.began == kept.began,
+        s.step == kept.step,
+    )
+
+
+async def still(tx: Tx, connector: str, kept: Kept) -> bool:
+    """It is still there, at the same step."""
+    s = sequences.c
+    return (await tx.execute(_this(select(s.step), connector, kept))).first() is not None
+
+
+async def release(tx: Tx, connector: str, now: float) -> None:
+    """What was parked may be tried again."""
+    s = sequences.c
+    await tx.execute(update(sequences).where(s.connector == connector, s.due >= PARKED).values(due=now))
+
+
+async def counts(tx: Tx, connector: str) -> dict[str, int]:
+    """How many sequences wait, by skill."""
+    s = sequences.c
+    query = select(s.skill, func.count()).where(s.connector == connector).group_by(s.skill)
+    return dict((await tx.execute(query)).all())
+
+
+# --- deeds
+
+
+async def begun_at(tx: Tx, name: bytes) -> float | None:
+    """When this deed was begun, if nobody heard how it ended."""
+    d = deeds.c
+    at: float | None = await tx.scalar(select(d.at).where(d.name == name, d.state == BEGUN))
+    return at
+
+
+async def note_deed(tx: Tx, row: Row) -> None:
+    """Note a deed: a full row of the table."""
+    await upsert(tx, deeds, [row])
+
+
+async def forget_deed(tx: Tx, name: bytes) -> None:
+    """It was not done after all."""
+    await tx.execute(delete(deeds).where(deeds.c.name == name))
+
+
+async def settle_deed(tx: Tx, name: bytes) -> None:
+    """It is done."""
+    await tx.execute(update(deeds).where(deeds.c.name == name).values(state=DONE))
+
+
+async def sent(tx: Tx, persons: Collection[bytes], since: float) -> Mapping[bytes, Sent]:
+    """Marketing messages to these people since then, of all connectors; who got none is missing."""
+    d = deeds.c
+    query = (
+        select(d.person, func.count(), func.max(d.at))
+        .where(d.person.in_(list(persons)), d.at > since, d.marketing)
+        .group_by(d.person)
+    )
+    return {person: Sent(count, last) for person, count, last in await tx.execute(query)}
+
+
+async def done(tx: Tx, connector: str) -> Sequence[tuple[str, int]]:
+    """How many deeds were done, by skill."""
+    d = deeds.c
+    query = select(d.skill, func.count()).where(d.connector == connector).group_by(d.skill)
+    return [(skill, count) for skill, count in await tx.execute(query)]

@@ -1,0 +1,338 @@
+"""Sequences of automations: begun and ended by events, and led step by step as the store is by then.
+
+An event is heard in the transaction that found it, so a sequence begins once. Before each step everything it
+depends on is looked at, the automation decides, and the deed is noted before it is done: after a kill a
+deed of which nobody knows the end is repeated only where the destination knows it again by its name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from itertools import groupby
+from typing import Any
+
+from msgspec import Struct
+
+from tajo.errors import Later, Mend
+from tajo.sync.automation import (
+    Act,
+    Automation,
+    Deed,
+    Performer,
+    Running,
+    Situation,
+    Skip,
+    Standing,
+    Stop,
+    Subject,
+    Wait,
+)
+from tajo.sync.ledger import carts, erasure, people, queue
+from tajo.sync.ledger import sequences as ledger
+from tajo.sync.ledger.outgoing import PARKED
+from tajo.sync.ledger.secret import Secret
+from tajo.sync.ledger.sequences import Kept, Sent
+from tajo.sync.ledger.store import Ledger, Tx
+from tajo.sync.model import Cart, Consent, Customer, Event, Key, Order, Product, Resource, Verdict
+from tajo.sync.ports import Source
+from tajo.sync.weigh.contacts import metrics
+from tajo.sync.weigh.desk import plausible
+
+AT_ONCE = 100
+"""Sequences that are looked at together; as many ids as one call of the store takes."""
+
+PEOPLE_AT_ONCE = 8
+
+DAY = 86400.0
+
+KNOWN_AGAIN = 14 * 60.0
+"""Seconds within which Brevo knows a repeated e-mail by its name: 15 minutes by one page, 30 by others."""
+
+MENDED = 300.0
+"""Seconds after which a step is tried again that needs a human first."""
+
+REPEATABLE = frozenset(
+    {"create-contact", "update-contact", "delete-contact", "add-to-list", "remove-from-list"}
+)
+"""Verbs that do the same when they are repeated at any time."""
+
+
+class Whose(Struct, frozen=True, omit_defaults=True):
+    """What is sealed of a sequence: the person's e-mail, and what the event told."""
+
+    email: str
+    data: Mapping[str, Any] = {}
+
+
+async def hear(
+    tx: Tx,
+    connector: str,
+    automation: Automation,
+    secret: Secret,
+    events: Sequence[Event],
+    *,
+    now: float,
+) -> None:
+    """Let events end sequences, and begin others. To be called in the transaction that found them."""
+    personal = [event for event in events if plausible(event.email)]
+    persons = {event.email: secret.person(event.email) for event in personal}
+    facts = await people.facts(tx, connector, set(persons.values()))
+    silent = await erasure.forgotten(tx, connector, set(persons.values()))
+    for event in personal:
+        person = persons[event.email]
+        if over := automation.ends(event):
+            await ledger.end(tx, connector, over, person=person, subject=event.key)
+        if person in silent:
+            continue
+        for one in automation.begins(event, metrics(facts[person].purchases), now):
+            kept = Kept(
+                skill=one.skill,
+                subject=one.subject,
+                person=person,
+                step=0,
+                began=now,
+                due=one.due,
+                event=str(event.kind),
+                sealed=secret.seal(Whose(email=one.email.lower(), data=_told(event)), person),
+            )
+            await ledger.begin(tx, connector, [kept], restart=one.restart)
+
+
+class Sequences:
+    """Leads the sequences of one connector. `link` makes a page that brings a cart back."""
+
+    def __init__(
+        self,
+        connector: str,
+        source: Source,
+        performer: Performer,
+        ledger_: Ledger,
+        automation: Callable[[], Automation],
+        now: Callable[[], float],
+        *,
+        link: Callable[[Key], str],
+        journal: Callable[[str], None],
+    ) -> None:
+        self._connector = connector
+        self._source = source
+        self._performer = performer
+        self._ledger = ledger_
+        self._automation = automation
+        self._now = now
+        self._link = link
+        self._journal = journal
+
+    async def next_due(self) -> float | None:
+        """When the next step of any is due."""
+        async with self._ledger.begin() as tx:
+            return await ledger.next_due(tx, self._connector)
+
+    async def lead(self) -> int:
+        """Decide all steps that are due, and do what is to be done; returns how many.
+
+        Raises `Later` and `Mend`; what was done until then stays done.
+        """
+        count = 0
+        while True:
+            async with self._ledger.begin() as tx:
+                due = await ledger.due(tx, self._connector, now=self._now(), limit=AT_ONCE)
+            if not due:
+                return count
+            subjects = await self._subjects({kept.subject for kept in due})
+            mine: dict[bytes, list[Kept]] = {}
+            for kept in due:
+                mine.setdefault(kept.person, []).append(kept)
+            gate = asyncio.Semaphore(PEOPLE_AT_ONCE)
+            async with asyncio.TaskGroup() as group:
+                for steps in mine.values():
+                    group.create_task(self._lead_one(steps, subjects, gate))
+            count += len(due)
+
+    async def _lead_one(
+        self, due: Sequence[Kept], subjects: Mapping[Key, Subject], gate: asyncio.Semaphore
+    ) -> None:
+        """One person's steps, one after the other: each counts what the one before has sent."""
+        async with gate:
+            for kept in due:
+                await self._step(kept, subjects.get(kept.subject))
+
+    async def _subjects(self, keys: set[Key]) -> dict[Key, Subject]:
+        """The records as they are now; what is gone, or was bought, is missing."""
+        found: dict[Key, Subject] = {}
+        for resource, group in groupby(sorted(keys), key=lambda key: key.resource):
+            ids = [key.id for key in group]
+            if resource is Resource.CARTS:
+                async with self._ledger.begin() as tx:
+                    known = await carts.recall(tx, self._connector, ids)
+                open_ = [facts.uuid for facts in known.values() if facts.state not in carts.ENDED]
+                batch = await self._source.fetch_carts(open_)
+            else:
+                batch = await self._source.fetch(resource, ids)
+            found |= {
+                change.key: change.record
+                for change in batch.changes
+                if isinstance(change.record, Cart | Order | Product | Customer)
+            }
+        return found
+
+    async def _step(self, kept: Kept, subject: Subject | None) -> None:
+        whose = self._ledger.secret.unseal(kept.sealed, kept.person, Whose)
+        standing = await self._performer.standing(whose.email)
+        situation = await self._situation(kept, subject, standing)
+        running = Running(
+            skill=kept.skill,
+            subject=kept.subject,
+            email=whose.email,
+            step=kept.step,
+            began=kept.began,
+            due=kept.due,
+            event=kept.event,
+            data=whose.data,
+            origin=kept.person.hex(),
+        )
+        match self._automation().decide(running, situation):
+            case Wait() as wait:
+                await self._move(kept, kept.step, max(wait.until, self._now() + 1.0))
+            case Skip() as skip:
+                self._say(kept, f"step {kept.step + 1} left out: {skip.why}")
+                await self._go_on(kept, skip.then)
+            case Stop() as stop:
+                self._say(kept, f"over: {stop.why}")
+                await self._go_on(kept, None)
+            case Act() as act:
+                await self._do(kept, whose.email, act, situation.code)
+
+    async def _situation(self, kept: Kept, subject: Subject | None, standing: Standing) -> Situation:
+        now, person = self._now(), kept.person
+        async with self._ledger.begin() as tx:
+            facts = (await people.facts(tx, self._connector, [person]))[person]
+            sent = (await ledger.sent(tx, [person], now - DAY)).get(person, Sent())
+        return Situation(
+            now=now,
+            subject=subject,
+            standing=standing,
+            consent=Consent.GRANTED if facts.granted else Consent.WITHHELD,
+            metrics=metrics(facts.purchases),
+            bought_at=facts.purchases.last,
+            sent_today=sent.count,
+            last_sent=sent.last,
+            link=self._link(kept.subject) if kept.subject.resource is Resource.CARTS else "",
+            code=self._ledger.secret.token(f"coupon:{_name(self._connector, kept).hex()}")[:10].upper(),
+        )
+
+    async def _do(self, kept: Kept, email: str, act: Act, code: str) -> None:
+        """Note the deed, do it, note that it is done and go on."""
+        name, now = _name(self._connector, kept), self._now()
+        async with self._ledger.begin(turn=self._connector) as tx:
+            if not await ledger.still(tx, self._connector, kept):  # ended while everything was looked at
+                return
+            begun = await ledger.begun_at(tx, name)
+            if begun is None:
+                await ledger.note_deed(tx, self._deed_row(name, kept, act, now))
+        if begun is not None and not _may_repeat(act.verb, now - begun):
+            self._say(kept, f"step {kept.step + 1}: nobody heard how {act.verb} ended, so it counts as done")
+            await self._done(kept, name, act.then)
+            return
+        try:
+            if act.discount:
+                await self._performer.coupon(act.discount, act.discount_seconds, code)
+            deed = Deed(name=name.hex(), verb=act.verb, email=email, params=act.params)
+            done = await self._performer.act(deed)
+        except Later as error:
+            await self._put_off(kept, name, error.seconds)
+            raise
+        except Mend as error:  # which concerns this kind of message, and no other
+            await self._put_off(kept, name, MENDED)
+            self._say(kept, f"step {kept.step + 1} waits: {error}")
+            return
+        match done.verdict:
+            case Verdict.DELIVERED | Verdict.ACCEPTED:
+                self._say(kept, f"step {kept.step + 1}: {act.verb}")
+                await self._done(kept, name, act.then)
+            case Verdict.RETRY:
+                await self._put_off(kept, name, done.seconds)
+            case Verdict.REFUSED:
+                await self._park(kept, name, done.reason)
+
+    def _deed_row(self, name: bytes, kept: Kept, act: Act, now: float) -> dict[str, Any]:
+        return {
+            "name": name,
+            "connector": self._connector,
+            "skill": kept.skill,
+            "resource": kept.subject.resource,
+            "id": kept.subject.id,
+            "person": kept.person,
+            "step": kept.step,
+            "verb": act.verb,
+            "variant": act.variant,
+            "marketing": act.marketing and act.verb.startswith("send-"),
+            "at": now,
+            "state": ledger.BEGUN,
+        }
+
+    # --- settling
+
+    async def _done(self, kept: Kept, name: bytes, then: float | None) -> None:
+        async with self._ledger.begin(turn=self._connector) as tx:
+            await ledger.settle_deed(tx, name)
+            await queue.unpark(tx, self._connector, [parked_key(name)])
+            await self._next(tx, kept, then)
+
+    async def _go_on(self, kept: Kept, then: float | None) -> None:
+        async with self._ledger.begin(turn=self._connector) as tx:
+            await self._next(tx, kept, then)
+
+    async def _next(self, tx: Tx, kept: Kept, then: float | None) -> None:
+        if then is None:
+            await ledger.finish(tx, self._connector, kept)
+        else:
+            await ledger.move(tx, self._connector, kept, step=kept.step + 1, due=then)
+
+    async def _move(self, kept: Kept, step: int, due: float) -> None:
+        async with self._ledger.begin(turn=self._connector) as tx:
+            await ledger.move(tx, self._connector, kept, step=step, due=due)
+
+    async def _put_off(self, kept: Kept, name: bytes, seconds: float) -> None:
+        async with self._ledger.begin(turn=self._connector) as tx:
+            await ledger.forget_deed(tx, name)
+            await ledger.move(tx, self._connector, kept, step=kept.step, due=self._now() + seconds)
+
+    async def _park(self, kept: Kept, name: bytes, reason: str) -> None:
+        """What was refused stays, with its reason, until somebody replays it."""
+        async with self._ledger.begin(turn=self._connector) as tx:
+            await ledger.forget_deed(tx, name)
+            await ledger.move(tx, self._connector, kept, step=kept.step, due=PARKED)
+            await queue.park(tx, self._connector, [(parked_key(name), reason, None)], now=self._now())
+        self._say(kept, f"step {kept.step + 1} kept among the failures: {reason}")
+
+    def _say(self, kept: Kept, what: str) -> None:
+        self._journal(f"{kept.skill} for {kept.subject.resource.removesuffix('s')} {kept.subject.id}: {what}")
+
+
+def _name(connector: str, kept: Kept) -> bytes:
+    """The name of a step of this sequence: another one if it begins anew."""
+    parts = (connector, kept.skill, str(kept.subject), kept.person.hex(), repr(kept.began), str(kept.step))
+    return blake2b("\n".join(parts).encode(), digest_size=16).digest()
+
+
+def parked_key(name: bytes) -> Key:
+    """The key under which a deed is parked."""
+    return Key(Resource.SEQUENCES, int.from_bytes(name[-8:]) >> 1)
+
+
+def _may_repeat(verb: str, seconds: float) -> bool:
+    """Whether a deed that was begun so long ago, and may have been done, does no harm if it is done again."""
+    return verb in REPEATABLE or (verb == "send-email" and seconds < KNOWN_AGAIN)
+
+
+def _told(event: Event) -> dict[str, Any]:
+    """What only the event knows, and no later look would tell."""
+    facts = {
+        "status_before": event.status_before,
+        "refunded": str(event.refunded) if event.refunded else None,
+        "variant_id": event.variant_id or None,
+        "stock_before": event.stock_before,
+    }
+    return {name: value for name, value in facts.items() if value is not None}

@@ -1,0 +1,326 @@
+"""Sequences: begun by what happened, decided on what is, each deed done once whatever dies in between."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from tajo.errors import Later
+from tajo.sync.automation import (
+    Act,
+    Begin,
+    Decision,
+    Deed,
+    Done,
+    Running,
+    Situation,
+    Skip,
+    Standing,
+    Stop,
+    Wait,
+)
+from tajo.sync.connector import Connector
+from tajo.sync.ledger import erasure, queue
+from tajo.sync.ledger.secret import Secret
+from tajo.sync.ledger.store import Ledger, open_ledger
+from tajo.sync.model import Event, EventKind, Key, Metrics, Resource, Verdict
+from tajo.sync.sequences import Sequences
+from tajo.sync.weigh import Policy
+from tests.memory import MemoryPlatform, MemoryStore, Ticking, order, refund
+
+R = Resource
+HOUR = 3600.0
+
+
+class Killed(BaseException):
+    """What a kill -9 looks like from inside."""
+
+
+@dataclass
+class Series:
+    """An automation: after an order a message every hour, three in all. `rule` may decide otherwise."""
+
+    verb: str = "send-email"
+    steps: int = 3
+    marketing: bool = True
+    rule: Callable[[Running, Situation], Decision | None] = lambda _running, _now: None
+    seen: list[Situation] = field(default_factory=list)
+
+    def begins(self, event: Event, metrics: Metrics, now: float) -> Sequence[Begin]:
+        if event.kind is not EventKind.ORDER_PLACED:
+            return ()
+        return [Begin(skill="series", subject=event.key, email=event.email, due=now + HOUR)]
+
+    def ends(self, event: Event) -> frozenset[str]:
+        return frozenset({"series"}) if event.kind is EventKind.ORDER_REFUNDED else frozenset()
+
+    def decide(self, running: Running, situation: Situation) -> Decision:
+        self.seen.append(situation)
+        then = situation.now + HOUR if running.step + 1 < self.steps else None
+        return self.rule(running, situation) or Act(
+            verb=self.verb, params={"step": running.step}, then=then, marketing=self.marketing
+        )
+
+
+@dataclass
+class Mailbox:
+    """Who carries deeds out: it does them, then answers by `answer`, which may also die."""
+
+    deeds: list[Deed] = field(default_factory=list)
+    coupons: list[tuple[int, str]] = field(default_factory=list)
+    answer: Callable[[Deed], Done] = lambda _deed: Done(verdict=Verdict.DELIVERED)
+
+    async def standing(self, email: str) -> Standing:
+        return Standing(exists=True)
+
+    async def coupon(self, percent: int, seconds: float, code: str) -> None:
+        self.coupons.append((percent, code))
+
+    async def act(self, deed: Deed) -> Done:
+        self.deeds.append(deed)
+        return self.answer(deed)
+
+    @property
+    def steps(self) -> list[object]:
+        return [deed.params["step"] for deed in self.deeds]
+
+
+@dataclass
+class Shop:
+    """A store that was synced once, an automation, and hours that pass."""
+
+    ledger: Ledger
+    clock: Ticking
+    store: MemoryStore
+    series: Series = field(default_factory=Series)
+    mailbox: Mailbox = field(default_factory=Mailbox)
+    said: list[str] = field(default_factory=list)
+
+    def connector(self) -> Connector:
+        policy = Policy(
+            resources=frozenset(R) - {R.VARIANTS, R.EVENTS, R.SEQUENCES},
+            counted=frozenset({10, 11}),
+            placed=frozenset({10, 11}),
+            rules="r",
+            overlap=0.0,
+        )
+        return Connector(
+            "shop",
+            self.store,
+            MemoryPlatform(),
+            self.ledger,
+            policy,
+            self.clock,
+            automation=lambda _: self.series,
+        )
+
+    @property
+    def sequences(self) -> Sequences:
+        return Sequences(
+            *("shop", self.store, self.mailbox, self.ledger, lambda: self.series, self.clock),
+            link=lambda cart: f"https://tajo.example/r/{cart.id}",
+            journal=self.said.append,
+        )
+
+    async def sync(self) -> None:
+        connector = self.connector()
+        await connector.open()
+        async with connector.attended():
+            await connector.sync()
+
+    async def buy(self, id_: int = 1, email: str = "a@x.test", status_id: int = 11) -> None:
+        now = self.clock.moment
+        self.store.put(R.ORDERS, order(id_, email, "9", status_id=status_id, created=now, modified=now))
+        await self.sync()
+
+    async def lead(self, hours: float = 0.0) -> None:
+        self.clock.seconds += hours * HOUR
+        await self.sequences.lead()
+
+
+@pytest.fixture
+async def shop(database_url: str) -> AsyncIterator[Shop]:
+    clock = Ticking()
+    ledger = await open_ledger(database_url, Secret(b"s" * 32))
+    made = Shop(ledger, clock, MemoryStore(now=clock))
+    await made.sync()
+    yield made
+    await ledger.close()
+
+
+async def test_a_sequence_goes_from_step_to_step_at_its_times(shop: Shop) -> None:
+    await shop.buy()
+    await shop.lead()
+    assert shop.mailbox.steps == []
+    for done in ([0], [0, 1], [0, 1, 2], [0, 1, 2]):
+        await shop.lead(hours=1.01)
+        assert shop.mailbox.steps == done
+    assert await shop.sequences.next_due() is None
+
+
+async def test_the_same_event_begins_it_once(shop: Shop) -> None:
+    await shop.buy()
+    await shop.sync()
+    await shop.lead(hours=1.01)
+    assert shop.mailbox.steps == [0]
+
+
+async def test_an_event_ends_it(shop: Shop) -> None:
+    await shop.buy()
+    await shop.lead(hours=1.01)
+    shop.store.put(R.REFUNDS, refund(1, 1, "4", created=shop.clock.moment))
+    await shop.buy(status_id=10)
+    await shop.lead(hours=1.01)
+    assert shop.mailbox.steps == [0]
+
+
+async def test_a_decision_ends_it(shop: Shop) -> None:
+    await shop.buy()
+    shop.series.rule = lambda _running, _now: Stop(why="enough")
+    await shop.lead(hours=1.01)
+    assert shop.mailbox.steps == []
+    assert await shop.sequences.next_due() is None
+    assert shop.said == ["series for order 1: over: enough"]
+
+
+async def test_it_is_decided_on_what_is_now(shop: Shop) -> None:
+    await shop.buy()
+    await shop.buy(2)
+    await shop.lead(hours=1.01)
+    situation = shop.series.seen[0]
+    assert situation.subject == shop.store.records[R.ORDERS][1]
+    assert situation.metrics.orders_count == 2
+
+
+async def test_what_must_wait_waits(shop: Shop) -> None:
+    await shop.buy()
+    until = shop.clock() + 5 * HOUR
+    shop.series.rule = lambda _running, now: None if now.now >= until else Wait(until=until, why="night")
+    await shop.lead(hours=1.01)
+    assert shop.mailbox.steps == []
+    assert await shop.sequences.next_due() == until
+    await shop.lead(hours=5)
+    assert shop.mailbox.steps == [0]
+
+
+async def test_a_step_that_does_not_apply_is_left_out(shop: Shop) -> None:
+    await shop.buy()
+    shop.series.rule = lambda running, now: None if running.step else Skip(then=now.now, why="too small")
+    await shop.lead(hours=1.01)
+    assert shop.mailbox.steps == [1]
+
+
+async def test_the_messages_of_a_day_are_counted_over_all_sequences(shop: Shop) -> None:
+    await shop.buy(1)
+    await shop.buy(2)
+    await shop.lead(hours=1.01)
+    assert [situation.sent_today for situation in shop.series.seen] == [0, 1]
+
+
+class TestDying:
+    """The process dies between a deed and its note."""
+
+    @staticmethod
+    def dies(_deed: Deed) -> Done:
+        raise Killed
+
+    async def die(self, shop: Shop) -> None:
+        await shop.buy()
+        shop.mailbox.answer = self.dies
+        with pytest.raises(BaseExceptionGroup):
+            await shop.lead(hours=1.01)
+        shop.mailbox.answer = Mailbox().answer
+
+    async def test_an_email_is_repeated_under_the_same_name(self, shop: Shop) -> None:
+        await self.die(shop)
+        await shop.lead()
+        first, again = shop.mailbox.deeds
+        assert first == again
+
+    async def test_after_half_an_hour_it_counts_as_sent(self, shop: Shop) -> None:
+        await self.die(shop)
+        await shop.lead(hours=0.5)
+        assert shop.mailbox.steps == [0]
+        await shop.lead(hours=1.01)
+        assert shop.mailbox.steps == [0, 1]
+
+    @pytest.mark.parametrize("verb", ["send-sms", "send-whatsapp", "track-event"])
+    async def test_what_nobody_would_know_again_is_not_repeated(self, shop: Shop, verb: str) -> None:
+        shop.series.verb = verb
+        await self.die(shop)
+        await shop.lead()
+        assert shop.mailbox.steps == [0]
+
+    async def test_what_may_be_repeated_is(self, shop: Shop) -> None:
+        shop.series.verb = "add-to-list"
+        await self.die(shop)
+        await shop.lead(hours=5)
+        assert shop.mailbox.steps[:2] == [0, 0]
+
+
+async def test_what_cannot_be_had_now_is_tried_later(shop: Shop) -> None:
+    await shop.buy()
+
+    def not_now(_deed: Deed) -> Done:
+        raise Later("Brevo is away", seconds=60)
+
+    shop.mailbox.answer = not_now
+    with pytest.raises(ExceptionGroup):
+        await shop.lead(hours=1.01)
+    shop.mailbox.answer = Mailbox().answer
+    await shop.lead(hours=0.02)
+    assert shop.mailbox.steps == [0, 0]
+
+
+async def test_what_is_refused_is_kept_with_its_reason_and_can_be_replayed(shop: Shop) -> None:
+    await shop.buy()
+    shop.mailbox.answer = lambda _deed: Done(verdict=Verdict.REFUSED, reason="no such template")
+    await shop.lead(hours=1.01)
+    async with shop.ledger.begin() as tx:
+        (parked,) = await queue.all_parked(tx, "shop")
+    assert parked.reason == "no such template"
+    await shop.lead(hours=9)
+    assert shop.mailbox.steps == [0]
+    shop.mailbox.answer = Mailbox().answer
+    connector = shop.connector()
+    async with connector.attended():
+        await connector.replay([parked.key])
+    await shop.lead()
+    assert shop.mailbox.steps == [0, 0]
+    async with shop.ledger.begin() as tx:
+        assert await queue.all_parked(tx, "shop") == []
+
+
+async def test_a_discount_has_a_code_of_its_own_that_is_the_same_at_every_attempt(shop: Shop) -> None:
+    await shop.buy()
+    shop.series.rule = lambda _running, now: Act(
+        verb="send-email", params={"step": now.code}, then=None, discount=10
+    )
+    await TestDying().die(shop)
+    await shop.lead()
+    (percent, code), again = shop.mailbox.coupons
+    assert (percent, code) == again == (10, shop.mailbox.steps[0])
+
+
+async def test_who_asked_to_be_forgotten_begins_nothing(shop: Shop) -> None:
+    async with shop.ledger.begin() as tx:
+        await erasure.remember_wish(tx, ["shop"], shop.ledger.secret.person("a@x.test"), shop.clock())
+    await shop.buy()
+    await shop.lead(hours=1.01)
+    assert shop.mailbox.steps == []
+
+
+async def test_forgetting_somebody_ends_their_sequences_and_leaves_no_deed(shop: Shop) -> None:
+    await shop.buy()
+    await shop.lead(hours=1.01)
+    person = shop.ledger.secret.person("a@x.test")
+    async with shop.ledger.begin() as tx:
+        erased = await erasure.erase(tx, "shop", person)
+    assert (erased.rows["sequences"], erased.rows["deeds"]) == (1, 1)
+    assert await shop.sequences.next_due() is None
+
+
+def test_a_parked_step_has_a_key_of_its_own() -> None:
+    assert Key(R.SEQUENCES, 1) != Key(R.EVENTS, 1)
