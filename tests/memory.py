@@ -177,6 +177,7 @@ class MemoryPlatform:
         metrics = contact.metrics
         value = {
             "email": contact.customer.email.lower(),
+            "abandoned": contact.abandoned,
             "name": contact.customer.first_name + self.rules,
             "phone": contact.phone,
             "orders": metrics.orders_count,

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tajo.errors import Mend
 from tajo.sync import unsubscribes
 from tajo.sync.account import Account
 from tajo.sync.connector import Connector
 from tajo.sync.delivery import LANDING
-from tajo.sync.ledger import carts, counts, queue
+from tajo.sync.ledger import carts, counts, queue, recoveries
 from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import Ledger, open_ledger
 from tajo.sync.model import (
@@ -38,6 +39,7 @@ from tests.memory import DAY_ONE, MemoryPlatform, MemoryStore, Ticking, customer
 
 R = Resource
 UUID = "b20deef4-4a2c-4b5a-9d1e-3a9f8f2c1d00"
+ANEW = "c31eeef4-4a2c-4b5a-9d1e-3a9f8f2c1d00"
 CART = cart_key(UUID)
 
 
@@ -62,6 +64,7 @@ class Shop:
             rules="r",
             overlap=0.0,
             stock=True,
+            abandoned_listed=True,
             farewell=self.farewell,
         )
         return Connector(
@@ -255,6 +258,54 @@ class TestCarts:
         assert [event["event"] for event in shop.platform.events] == ["cart_deleted"]
         assert await shop.follow(CART) == []
 
+    async def test_who_leaves_a_cart_behind_joins_the_list_and_leaves_it_with_the_cart(
+        self, shop: Shop
+    ) -> None:
+        await shop.sync()
+        self.cart(shop)
+        await shop.follow(CART, uuid=UUID)
+        assert "a@x.test" not in shop.platform.contacts
+        shop.clock.seconds += 3601
+        await shop.follow()
+        assert shop.platform.contacts["a@x.test"]["abandoned"] is True
+        del shop.store.records[R.CARTS][CART.id]
+        await shop.follow(CART)
+        assert shop.platform.contacts["a@x.test"]["abandoned"] is False
+
+    async def test_whoever_buys_what_they_left_behind_leaves_the_list(self, shop: Shop) -> None:
+        await shop.sync()
+        self.cart(shop)
+        await shop.follow(CART, uuid=UUID)
+        shop.clock.seconds += 3601
+        await shop.follow()
+        del shop.store.records[R.CARTS][CART.id]
+        now = shop.clock.moment
+        sale = order(1, "a@x.test", "5", status_id=11, created=now, modified=now, cart_id=UUID)
+        shop.store.put(R.ORDERS, sale)
+        await shop.follow(Key(R.ORDERS, 1))
+        assert shop.platform.contacts["a@x.test"]["abandoned"] is False
+
+    async def test_a_cart_that_a_link_made_anew_is_told_of_as_the_one_that_it_brings_back(
+        self, shop: Shop
+    ) -> None:
+        await shop.sync()
+        self.cart(shop)
+        await shop.follow(CART, uuid=UUID)
+        shop.clock.seconds += 3601
+        assert await shop.follow() == ["cart_abandoned"]
+        anew = cart_key(ANEW)
+        async with shop.ledger.begin() as tx:
+            await recoveries.note(tx, "shop", anew.id, CART.id, shop.clock())
+        made = replace(shop.store.records[R.CARTS][CART.id], id=anew.id, uuid=ANEW, updated=shop.clock.moment)
+        shop.store.put(R.CARTS, made)
+        assert await shop.follow(anew, uuid=ANEW) == []
+        shop.clock.seconds += 3601
+        assert await shop.follow(anew) == []
+        now = shop.clock.moment
+        sale = order(1, "a@x.test", "5", status_id=11, created=now, modified=now, cart_id=ANEW)
+        shop.store.put(R.ORDERS, sale)
+        assert await shop.follow(Key(R.ORDERS, 1)) == ["order_placed", "cart_recovered"]
+
     async def test_a_cart_that_was_bought_is_not_deleted(self, shop: Shop) -> None:
         await shop.sync()
         self.cart(shop)
@@ -418,7 +469,7 @@ async def test_the_lines_of_an_events_order_show_where_the_products_are(shop: Sh
     seen: list[Any] = []
     original = shop.platform.event_writes
 
-    def watched(event: Event) -> Write | None:
+    def watched(event: Event) -> Sequence[Write]:
         seen.append(event.record)
         return original(event)
 

@@ -400,6 +400,7 @@ def _policy(settings: config.Connector, rules: Rules) -> Policy:
         stock=settings.sync.inventory,
         abandoned_after=settings.cart.abandoned_after.total_seconds(),
         abandoned_value=settings.cart.min_value,
+        abandoned_listed=settings.sync.customers and settings.lists.abandoned_cart is not None,
         farewell=Farewell(settings.delete_behavior),
         rules=f"{rules.fingerprint()}:{_digest(sorted(counted), settings.inventory)}",
     )

@@ -101,14 +101,12 @@ class History:
 
 
 def stocks(product: dict[str, Any]) -> dict[tuple[int, int], int | None]:
-    """Levels by product and variant (0: the product itself, where it has no options)."""
+    """Levels by product and variant (0: the product itself, which has all the stock or none is tracked)."""
     tracking, variants = product["inventory_tracking"], product["variants"]
-    if len(variants) == 1 and not variants[0]["option_values"]:
-        tracked = tracking == "product"
-        return {(product["id"], 0): product["inventory_level"] if tracked else None}
-    return {
-        (product["id"], v["id"]): v["inventory_level"] if tracking == "variant" else None for v in variants
-    }
+    options = len(variants) > 1 or variants[0]["option_values"]
+    if options and tracking == "variant":
+        return {(product["id"], variant["id"]): variant["inventory_level"] for variant in variants}
+    return {(product["id"], 0): product["inventory_level"] if tracking == "product" else None}
 
 
 def occasion(name: str, at: float, properties: dict[str, Any]) -> str:

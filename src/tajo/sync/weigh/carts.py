@@ -98,7 +98,7 @@ async def _tell_whose(
     left = {row["id"]: row["person"] for row in rows if row["state"] == ABANDONED and row["person"]}
     was = {id_: facts.person for id_, facts in before.items() if facts.state == ABANDONED and facts.person}
     persons = {left.get(id_) or was[id_] for id_ in left.keys() ^ was.keys()}
-    if not persons or Resource.GUESTS not in desk.policy.resources:
+    if not persons or not desk.policy.abandoned_listed:
         return
     weighed.again |= await people.speakers(tx, desk.connector, persons)
     readers = await people.subscriptions_of(tx, desk.connector, persons)

@@ -51,7 +51,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     leaves its cart where it is.
     `overlap`: how many seconds an incremental sweep looks back beyond the beginning of the last one, for
     clocks that disagree and rows that commit late. `stock`: changes of stock are events. A cart of at
-    least `abandoned_value` counts as left behind after `abandoned_after` seconds. `farewell`: how people
+    least `abandoned_value` counts as left behind after `abandoned_after` seconds; `abandoned_listed`: whose it is stands on a list. `farewell`: how people
     leave whose account was deleted.
     """
 
@@ -65,6 +65,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     stock: bool = False
     abandoned_after: float = 3600.0
     abandoned_value: Decimal = ZERO
+    abandoned_listed: bool = False
     farewell: Farewell = Farewell.SOFT
 
 
