@@ -14,7 +14,9 @@ from tajo.sync.automation import (
     Decision,
     Deed,
     Done,
+    Round,
     Running,
+    Silence,
     Situation,
     Skip,
     Standing,
@@ -25,13 +27,13 @@ from tajo.sync.connector import Connector
 from tajo.sync.ledger import erasure, queue
 from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import Ledger, open_ledger
-from tajo.sync.model import Event, EventKind, Key, Metrics, Resource, Verdict
+from tajo.sync.model import Customer, Event, EventKind, Key, Metrics, Resource, Verdict
 from tajo.sync.sequences import Sequences
 from tajo.sync.weigh import Policy
 from tests.memory import MemoryPlatform, MemoryStore, Ticking, order, refund
 
 R = Resource
-HOUR = 3600.0
+HOUR, DAY = 3600.0, 86400.0
 
 
 class Killed(BaseException):
@@ -45,6 +47,7 @@ class Series:
     verb: str = "send-email"
     steps: int = 3
     marketing: bool = True
+    daily: bool = False
     rule: Callable[[Running, Situation], Decision | None] = lambda _running, _now: None
     seen: list[Situation] = field(default_factory=list)
 
@@ -55,6 +58,17 @@ class Series:
 
     def ends(self, event: Event) -> frozenset[str]:
         return frozenset({"series"}) if event.kind is EventKind.ORDER_REFUNDED else frozenset()
+
+    def schedules(self, now: float) -> Sequence[Round]:
+        return [Round("series", (now // DAY + 1) * DAY)] if self.daily else ()
+
+    def candidates(self, skill: str, since: float, now: float) -> Sequence[Silence]:
+        return [Silence(since - 30 * DAY, now - 30 * DAY)]
+
+    def begins_now(
+        self, skill: str, subject: Key, customer: Customer, metrics: Metrics, now: float
+    ) -> Begin | None:
+        return Begin(skill=skill, subject=subject, email=customer.email, due=now)
 
     def decide(self, running: Running, situation: Situation) -> Decision:
         self.seen.append(situation)
@@ -302,6 +316,41 @@ async def test_a_discount_has_a_code_of_its_own_that_is_the_same_at_every_attemp
     await shop.lead()
     (percent, code), again = shop.mailbox.coupons
     assert (percent, code) == again == (10, shop.mailbox.steps[0])
+
+
+class TestByTheClock:
+    """A skill that selects those who have not ordered for thirty days, every midnight."""
+
+    async def days(self, shop: Shop, count: int) -> None:
+        for _ in range(count):
+            await shop.lead(hours=24)
+
+    async def test_whoever_has_been_silent_long_enough_is_selected_once(self, shop: Shop) -> None:
+        shop.series = Series(daily=True, steps=1)
+        await shop.lead()
+        await shop.buy(1)
+        await shop.buy(2, "b@x.test")
+        shop.mailbox.deeds.clear()
+        await self.days(shop, 29)
+        await shop.buy(3, "b@x.test")
+        late = [deed.email for deed in shop.mailbox.deeds]
+        await self.days(shop, 3)
+        silent = [deed.email for deed in shop.mailbox.deeds[len(late) :]]
+        assert silent.count("a@x.test") == 1
+        await self.days(shop, 20)
+        assert [deed.email for deed in shop.mailbox.deeds].count("a@x.test") == 2  # its order's own, and this
+
+    async def test_nobody_is_selected_for_the_time_before_the_skill(self, shop: Shop) -> None:
+        await shop.buy(1)
+        shop.series.rule = lambda _running, _now: Stop(why="not this")
+        await self.days(shop, 40)
+        shop.series = Series(daily=True, steps=1)
+        await self.days(shop, 3)
+        assert shop.mailbox.deeds == []
+
+    async def test_it_wakes_for_its_rounds(self, shop: Shop) -> None:
+        shop.series = Series(daily=True)
+        assert await shop.sequences.next_due() == (shop.clock.seconds // DAY + 1) * DAY
 
 
 async def test_who_asked_to_be_forgotten_begins_nothing(shop: Shop) -> None:

@@ -14,7 +14,19 @@ from tajo.skills.model import MESSAGES, UNSUBSCRIBE, Kind, Skill, Step, Timing, 
 from tajo.skills.params import Shop, rendered
 from tajo.skills.quiet import quiet_until
 from tajo.skills.values import Quiet, zone_of
-from tajo.sync.automation import Act, Begin, Decision, Running, Situation, Skip, Stop, Wait, worth
+from tajo.sync.automation import (
+    Act,
+    Begin,
+    Decision,
+    Round,
+    Running,
+    Silence,
+    Situation,
+    Skip,
+    Stop,
+    Wait,
+    worth,
+)
 from tajo.sync.model import Cart, Consent, Customer, Event, Key, Metrics, Order, Product
 
 HOUR = 3600.0
@@ -32,20 +44,6 @@ class Manners(Struct, frozen=True, kw_only=True):
     timezone: str = "UTC"
     sms_sender: str = ""
     whatsapp_sender: str = ""
-
-
-class Round(Struct, frozen=True):
-    """A moment at which a schedule selects people."""
-
-    skill: str
-    at: float
-
-
-class Silence(Struct, frozen=True):
-    """Whose last order lies after `after` and not after `until`, seconds since 1970."""
-
-    after: float
-    until: float
 
 
 class Playbook:

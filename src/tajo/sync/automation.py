@@ -29,6 +29,20 @@ class Begin(Struct, frozen=True, kw_only=True):
     restart: bool = False
 
 
+class Round(Struct, frozen=True):
+    """A moment at which a skill that goes by the clock selects people."""
+
+    skill: str
+    at: float
+
+
+class Silence(Struct, frozen=True):
+    """Whose last counted order lies after `after` and not after `until`, seconds since 1970."""
+
+    after: float
+    until: float
+
+
 class Running(Struct, frozen=True, kw_only=True):
     """A sequence that waits. `step`: the number of the next one, from 0. Moments in seconds since 1970.
 
@@ -167,6 +181,20 @@ class Automation(Protocol):
         """The skills whose sequences for this event's person, or about its subject, are over by it."""
         ...
 
+    def schedules(self, now: float) -> Sequence[Round]:
+        """The next time after `now` of every skill that goes by the clock, the earliest first."""
+        ...
+
+    def candidates(self, skill: str, since: float, now: float) -> Sequence[Silence]:
+        """Whose silence has grown long enough between two rounds of a skill, `since` and `now`."""
+        ...
+
+    def begins_now(
+        self, skill: str, subject: Key, customer: Customer, metrics: Metrics, now: float
+    ) -> Begin | None:
+        """The sequence of a skill that goes by the clock, for one of its candidates; None if it is none."""
+        ...
+
     def decide(self, running: Running, situation: Situation) -> Decision:
         """What is to be done about a sequence whose next step is due."""
         ...
@@ -182,6 +210,20 @@ class Nothing:
     def ends(self, event: Event) -> frozenset[str]:
         """None."""
         return frozenset()
+
+    def schedules(self, now: float) -> Sequence[Round]:
+        """None."""
+        return ()
+
+    def candidates(self, skill: str, since: float, now: float) -> Sequence[Silence]:
+        """Nobody."""
+        return ()
+
+    def begins_now(
+        self, skill: str, subject: Key, customer: Customer, metrics: Metrics, now: float
+    ) -> Begin | None:
+        """None."""
+        return None
 
     def decide(self, running: Running, situation: Situation) -> Decision:
         """It is over: the skill is not enabled any more."""

@@ -19,9 +19,11 @@ from tajo.errors import Later, Mend
 from tajo.sync.automation import (
     Act,
     Automation,
+    Begin,
     Deed,
     Performer,
     Running,
+    Silence,
     Situation,
     Skip,
     Standing,
@@ -37,7 +39,7 @@ from tajo.sync.ledger.sequences import Kept, Sent
 from tajo.sync.ledger.store import Ledger, Tx
 from tajo.sync.model import Cart, Consent, Customer, Event, Key, Order, Product, Resource, Verdict
 from tajo.sync.ports import Source
-from tajo.sync.weigh.contacts import metrics
+from tajo.sync.weigh.contacts import buyer, metrics
 from tajo.sync.weigh.desk import plausible
 
 AT_ONCE = 100
@@ -87,16 +89,7 @@ async def hear(
         if person in silent:
             continue
         for one in automation.begins(event, metrics(facts[person].purchases), now):
-            kept = Kept(
-                skill=one.skill,
-                subject=one.subject,
-                person=person,
-                step=0,
-                began=now,
-                due=one.due,
-                event=str(event.kind),
-                sealed=secret.seal(Whose(email=one.email.lower(), data=_told(event)), person),
-            )
+            kept = _kept(one, secret, person, now, event=str(event.kind), data=_told(event))
             await ledger.begin(tx, connector, [kept], restart=one.restart)
 
 
@@ -125,15 +118,18 @@ class Sequences:
         self._journal = journal
 
     async def next_due(self) -> float | None:
-        """When the next step of any is due."""
+        """When the next step of any is due, or the next round of a skill that goes by the clock."""
         async with self._ledger.begin() as tx:
-            return await ledger.next_due(tx, self._connector)
+            due = await ledger.next_due(tx, self._connector)
+        moments = [round_.at for round_ in self._automation().schedules(self._now())[:1]]
+        return min([*moments, *([] if due is None else [due])], default=None)
 
     async def lead(self) -> int:
         """Decide all steps that are due, and do what is to be done; returns how many.
 
         Raises `Later` and `Mend`; what was done until then stays done.
         """
+        await self._go_round()
         count = 0
         while True:
             async with self._ledger.begin() as tx:
@@ -157,6 +153,54 @@ class Sequences:
         async with gate:
             for kept in due:
                 await self._step(kept, subjects.get(kept.subject))
+
+    async def _go_round(self) -> None:
+        """Begin what the clock begins. A skill that was not there before selects nobody for the past."""
+        automation, now = self._automation(), self._now()
+        async with self._ledger.begin() as tx:
+            last = await ledger.last_rounds(tx, self._connector)
+        for skill in [round_.skill for round_ in automation.schedules(now)]:
+            since = last.get(skill, now)
+            due = [round_.at for round_ in automation.schedules(since) if round_.skill == skill]
+            if skill in last and not (due and due[0] <= now):
+                continue
+            for silence in automation.candidates(skill, since, now) if skill in last else ():
+                await self._select(skill, silence)
+            async with self._ledger.begin() as tx:
+                await ledger.note_round(tx, self._connector, skill, now)
+
+    async def _select(self, skill: str, silence: Silence) -> None:
+        """Let a skill begin for everybody whose last order was in that span."""
+        beyond = 0
+        while True:
+            async with self._ledger.begin() as tx:
+                rows = await ledger.silent(
+                    tx, self._connector, silence.after, silence.until, beyond=beyond, limit=AT_ONCE
+                )
+            if not rows:
+                return
+            beyond = rows[-1][0]
+            keys = {Key(Resource.CUSTOMERS, account) for _, account in rows if account}
+            keys |= {Key(Resource.ORDERS, order) for order, account in rows if not account}
+            for subject, record in (await self._subjects(keys)).items():
+                if isinstance(record, Customer | Order) and plausible(record.email):
+                    await self._begin_now(skill, silence, subject, record)
+
+    async def _begin_now(self, skill: str, silence: Silence, subject: Key, record: Customer | Order) -> None:
+        """One candidate, if no later order has broken the silence."""
+        secret, now = self._ledger.secret, self._now()
+        person = secret.person(record.email)
+        customer = record if isinstance(record, Customer) else buyer(record)
+        async with self._ledger.begin(turn=self._connector) as tx:
+            bought = (await people.facts(tx, self._connector, [person]))[person].purchases
+            if bought.last is None or bought.last > silence.until:
+                return
+            if await erasure.forgotten(tx, self._connector, {person}):
+                return
+            one = self._automation().begins_now(skill, subject, customer, metrics(bought), now)
+            if one:
+                kept = _kept(one, secret, person, now, event="", data={})
+                await ledger.begin(tx, self._connector, [kept], restart=one.restart)
 
     async def _subjects(self, keys: set[Key]) -> dict[Key, Subject]:
         """The records as they are now; what is gone, or was bought, is missing."""
@@ -309,6 +353,20 @@ class Sequences:
 
     def _say(self, kept: Kept, what: str) -> None:
         self._journal(f"{kept.skill} for {kept.subject.resource.removesuffix('s')} {kept.subject.id}: {what}")
+
+
+def _kept(one: Begin, secret: Secret, person: bytes, now: float, *, event: str, data: dict[str, Any]) -> Kept:
+    """A sequence that begins now, as it is kept."""
+    return Kept(
+        skill=one.skill,
+        subject=one.subject,
+        person=person,
+        step=0,
+        began=now,
+        due=one.due,
+        event=event,
+        sealed=secret.seal(Whose(email=one.email.lower(), data=data), person),
+    )
 
 
 def _name(connector: str, kept: Kept) -> bytes:

@@ -10,7 +10,7 @@ from sqlalchemy import and_, delete, func, or_, select, update
 
 from tajo.sync.ledger.outgoing import PARKED
 from tajo.sync.ledger.store import Row, Tx, upsert
-from tajo.sync.ledger.tables import deeds, sequences
+from tajo.sync.ledger.tables import deeds, orders, rounds, sequences
 from tajo.sync.model import Key, Resource
 
 BEGUN, DONE = "begun", "done"
@@ -143,6 +143,37 @@ async def counts(tx: Tx, connector: str) -> dict[str, int]:
     s = sequences.c
     query = select(s.skill, func.count()).where(s.connector == connector).group_by(s.skill)
     return dict((await tx.execute(query)).all())
+
+
+# --- rounds
+
+
+async def last_rounds(tx: Tx, connector: str) -> dict[str, float]:
+    """When each skill that goes by the clock last selected people, or was first seen."""
+    r = rounds.c
+    return dict((await tx.execute(select(r.skill, r.at).where(r.connector == connector))).all())
+
+
+async def note_round(tx: Tx, connector: str, skill: str, at: float) -> None:
+    """It selected people at that moment."""
+    await upsert(tx, rounds, [{"connector": connector, "skill": skill, "at": at}])
+
+
+async def silent(
+    tx: Tx, connector: str, after: float, until: float, *, beyond: int, limit: int
+) -> list[tuple[int, int]]:
+    """Counted orders that were placed after `after` and not after `until`, with their account (0: a guest's).
+
+    In the order of their ids, from the one after `beyond` on.
+    """
+    o = orders.c
+    rows = await tx.execute(
+        select(o.id, o.customer_id)
+        .where(o.connector == connector, o.id > beyond, o.counted, o.placed_at > after, o.placed_at <= until)
+        .order_by(o.id)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 # --- deeds

@@ -397,6 +397,16 @@ sequences = Table(
     **_CLUSTERED,
 )
 
+#: When a skill that goes by the clock last selected people.
+rounds = Table(
+    "rounds",
+    metadata,
+    Column("connector", String(64), primary_key=True),
+    Column("skill", String(64), primary_key=True),
+    Column("at", Double, nullable=False),
+    **_CLUSTERED,
+)
+
 #: What was done in them. `name`: which step of which; `state`: begun, or done.
 deeds = Table(
     "deeds",

@@ -51,8 +51,8 @@ class Policy(Struct, frozen=True, kw_only=True):
     leaves its cart where it is.
     `overlap`: how many seconds an incremental sweep looks back beyond the beginning of the last one, for
     clocks that disagree and rows that commit late. `stock`: changes of stock are events. A cart of at
-    least `abandoned_value` counts as left behind after `abandoned_after` seconds; `abandoned_listed`: whose it is stands on a list. `farewell`: how people
-    leave whose account was deleted.
+    least `abandoned_value` counts as left behind after `abandoned_after` seconds; `abandoned_listed`: whose
+    it is stands on a list. `farewell`: how people leave whose account was deleted.
     """
 
     resources: frozenset[Resource]

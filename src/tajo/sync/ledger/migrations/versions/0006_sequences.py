@@ -29,6 +29,14 @@ def upgrade() -> None:
     op.create_index("sequences_due", "sequences", ["connector", "due"], unique=False)
     op.create_index("sequences_by_person", "sequences", ["connector", "person"], unique=False)
     op.create_table(
+        "rounds",
+        sa.Column("connector", sa.String(length=64), nullable=False),
+        sa.Column("skill", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("connector", "skill"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "deeds",
         sa.Column("name", sa.LargeBinary(), nullable=False),
         sa.Column("connector", sa.String(length=64), nullable=False),
