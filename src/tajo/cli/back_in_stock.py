@@ -11,7 +11,7 @@ import typer
 
 from tajo import storefront
 from tajo.app import Tajo
-from tajo.cli.commands import Config, Json, Name, _each, _exit_code, _print_json, _with_tajo
+from tajo.cli.running import Config, Json, Name, each, exit_code, print_json, with_tajo
 
 back_in_stock = typer.Typer(
     help="The form that asks who wishes to be told, on pages of what is sold out.", no_args_is_help=True
@@ -42,9 +42,9 @@ def _change(
                 typer.echo(f"{name}: {', '.join(words) or 'nothing to do'}")
             return done
 
-        answer = await _each(tajo.names(connector), one)
+        answer = await each(tajo.names(connector), one)
         if json:
-            _print_json(answer)
-        return _exit_code(answer, clean=True)
+            print_json(answer)
+        return exit_code(answer, clean=True)
 
-    return _with_tajo(path, verb)
+    return with_tajo(path, verb)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,11 +13,12 @@ import msgspec
 import typer
 
 from tajo import config, webhooks
-from tajo.app import Tajo, open_tajo, parts
+from tajo.app import Tajo, parts
 from tajo.cli import tell
 from tajo.cli.progress import watching
+from tajo.cli.running import Config, Json, Name, each, exit_code, print_json, with_tajo
 from tajo.doctor import examine
-from tajo.errors import Mend, Usage
+from tajo.errors import Usage
 from tajo.export import export
 from tajo.forget import forget
 from tajo.plan import make_plan
@@ -39,55 +39,9 @@ app.add_typer(failures, name="failures")
 app.add_typer(hooks, name="hooks")
 app.add_typer(simulate, name="simulate")
 
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", help="The configuration file (default: $TAJO_CONFIG, then ./tajo.yaml)."),
-]
-Name = Annotated[str | None, typer.Argument(help="A connector's name (default: all that are enabled).")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 Resources = Annotated[
     list[str] | None, typer.Option("--resource", help="Only this: customers, orders or products. Repeatable.")
 ]
-
-
-def _with_tajo(path: Path | None, verb: Callable[[Tajo], Coroutine[Any, Any, int]]) -> int:
-    """Load the settings, open the ledger, run a verb."""
-    settings = config.load(path, os.environ)
-    if not settings.connectors:  # before a ledger is made
-        raise Usage("no store is connected", "write a tajo.yaml (`tajo init`), or set BC_STORE_HASH.")
-
-    async def run() -> int:
-        async with open_tajo(settings, os.environ) as tajo:
-            return await verb(tajo)
-
-    return asyncio.run(run())
-
-
-async def _each(names: list[str], verb: Callable[[str], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
-    """The verb's answer for one connector, or `{"connectors": {name: answer}}` for several.
-
-    Of several, one that needs a human does not stop the others: its answer is `{"error": …}`.
-    """
-    if len(names) == 1:
-        return await verb(names[0])
-    answers: dict[str, dict[str, Any]] = {}
-    for name in names:
-        try:
-            answers[name] = await verb(name)
-        except Mend as error:
-            typer.echo(f"{name}: {error}", err=True)
-            answers[name] = {"error": error.problem}
-    return {"connectors": answers}
-
-
-def _exit_code(answer: dict[str, Any], *, clean: bool) -> int:
-    """3 if any connector needs a human, else 0 or 1."""
-    broken = any("error" in one for one in answer.get("connectors", {}).values())
-    return Mend.exit_code if broken else int(not clean)
-
-
-def _print_json(value: object) -> None:
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
 
 @app.command()
@@ -151,12 +105,12 @@ def sync(
             answer = tell.summary(account)
             return {**answer, "dry_run": True, "differences": differences} if dry_run else answer
 
-        answer = await _each(names, one)
+        answer = await each(names, one)
         if json:
-            _print_json(answer)
-        return _exit_code(answer, clean=clean)
+            print_json(answer)
+        return exit_code(answer, clean=clean)
 
-    return _with_tajo(config, verb)
+    return with_tajo(config, verb)
 
 
 async def _plan(
@@ -165,7 +119,7 @@ async def _plan(
     plans = {name: await make_plan(tajo, name, full=full, resources=resources) for name in names}
     if json:
         answers = {name: one.summary() for name, one in plans.items()}
-        _print_json(answers[names[0]] if len(names) == 1 else {"connectors": answers})
+        print_json(answers[names[0]] if len(names) == 1 else {"connectors": answers})
     else:
         for name, one in plans.items():
             tell.plan(name, one)
@@ -179,13 +133,13 @@ def status(connector: Name = None, json: Json = False, config: Config = None) ->
     async def verb(tajo: Tajo) -> int:
         names = tajo.names(connector)
         if json:
-            _print_json(await _each(names, tajo.status))
+            print_json(await each(names, tajo.status))
         else:
             for name in names:
                 tell.status(await tajo.status(name))
         return 0
 
-    return _with_tajo(config, verb)
+    return with_tajo(config, verb)
 
 
 @app.command("preview")
@@ -203,12 +157,12 @@ def preview_command(
     async def verb(tajo: Tajo) -> int:
         shown = await preview(tajo, tajo.names(connector)[0], kind, record_id)
         if json:
-            _print_json(shown)
+            print_json(shown)
         else:
             tell.preview(shown)
         return 0
 
-    return _with_tajo(config, verb)
+    return with_tajo(config, verb)
 
 
 @app.command("export")
@@ -227,7 +181,7 @@ def export_command(
         typer.echo("These files hold personal data; only you may read them (mode 600).", err=True)
         return 0
 
-    return _with_tajo(config, verb)
+    return with_tajo(config, verb)
 
 
 @app.command()
@@ -238,13 +192,13 @@ def doctor(connector: Name = None, json: Json = False, config: Config = None) ->
         reports = {name: await examine(tajo, name) for name in tajo.names(connector)}
         if json:
             found = {name: report.summary() for name, report in reports.items()}
-            _print_json(next(iter(found.values())) if len(found) == 1 else {"connectors": found})
+            print_json(next(iter(found.values())) if len(found) == 1 else {"connectors": found})
         else:
             for name, report in reports.items():
                 tell.diagnosis(name, report)
         return max(report.exit_code for report in reports.values())
 
-    return _with_tajo(config, verb)
+    return with_tajo(config, verb)
 
 
 @failures.command("list")
@@ -255,12 +209,12 @@ def failures_list(connector: Name = None, json: Json = False, config: Config = N
         found = {name: await tajo.failures(name) for name in tajo.names(connector)}
         if json:
             rows = [tell.failure(name, entry) for name, entries in found.items() for entry in entries]
-            _print_json({"failures": rows})
+            print_json({"failures": rows})
         else:
             tell.failures(found)
         return 1 if any(found.values()) else 0
 
-    return _with_tajo(config, verb)
+    return with_tajo(config, verb)
 
 
 @failures.command("replay")
@@ -285,12 +239,12 @@ def failures_replay(
                 tell.account(name, account, [], dry_run=False)
             return tell.summary(account)
 
-        answer = await _each(tajo.names(connector), one)
+        answer = await each(tajo.names(connector), one)
         if json:
-            _print_json(answer)
-        return _exit_code(answer, clean=clean)
+            print_json(answer)
+        return exit_code(answer, clean=clean)
 
-    return _with_tajo(config, verb)
+    return with_tajo(config, verb)
 
 
 def _key(word: str) -> Key:
@@ -328,7 +282,7 @@ def serve_command(
         tell.log("stopped; what has not been told goes on at the next start")
         return 0
 
-    return _with_tajo(config, verb)
+    return with_tajo(config, verb)
 
 
 @hooks.command("list")
@@ -341,14 +295,14 @@ def hooks_list(connector: Name = None, json: Json = False, config: Config = None
             async with tajo.accounts(name) as (store, _):
                 found[name] = await webhooks.listed(tajo, name, store)
         if json:
-            _print_json(
+            print_json(
                 {"hooks": [{"connector": name, **row} for name, rows in found.items() for row in rows]}
             )
         else:
             tell.hooks(found)
         return 0
 
-    return _with_tajo(config, verb)
+    return with_tajo(config, verb)
 
 
 @hooks.command("register")
@@ -380,12 +334,12 @@ def _change_hooks(
                 tell.hooks_changed(name, report)
             return report
 
-        answer = await _each(tajo.names(connector), one)
+        answer = await each(tajo.names(connector), one)
         if json:
-            _print_json(answer)
-        return _exit_code(answer, clean=True)
+            print_json(answer)
+        return exit_code(answer, clean=True)
 
-    return _with_tajo(path, verb)
+    return with_tajo(path, verb)
 
 
 @app.command("forget")
@@ -402,13 +356,13 @@ def forget_command(
     async def verb(tajo: Tajo) -> int:
         record = await forget(tajo, who)
         if json:
-            _print_json(msgspec.to_builtins(record))
+            print_json(msgspec.to_builtins(record))
         else:
             for sentence in record.sentences():
                 typer.echo(sentence)
         return 0
 
-    return _with_tajo(config, verb)
+    return with_tajo(config, verb)
 
 
 @app.command()

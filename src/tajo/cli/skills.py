@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
 from tajo import config
-from tajo.cli.commands import Config, Json, _print_json
+from tajo.cli.running import Config, Json, print_json
 from tajo.config import Settings
 from tajo.errors import Usage
 from tajo.skills import Manners, Shelf, shelf
@@ -40,7 +40,7 @@ def list_skills(json: Json = False, config: Config = None) -> int:
     settings, found = _read(config)
     rows = [_row(skill, settings) for skill in found.skills.values()]
     if json:
-        _print_json({"skills": rows})
+        print_json({"skills": rows})
         return 0
     table = Table(box=None)
     for heading in ("skill", "state", "category", "what it does"):
@@ -58,7 +58,7 @@ def show_skill(name: SkillName, json: Json = False, config: Config = None) -> in
     skill = _named(found, name)
     row = _row(skill, settings)
     if json:
-        _print_json(row | {"documentation": skill.body})
+        print_json(row | {"documentation": skill.body})
         return 0
     lines = [
         f"{skill.name} {skill.version}, {'on' if row['enabled'] else 'off'}",
@@ -156,7 +156,7 @@ def test_skill(
     )
     begin, moments = try_out(skill, manners, sample)
     if json:
-        _print_json(
+        print_json(
             {"skill": name, "begins": begin is not None, "steps": [_told(one, zone) for one in moments]}
         )
         return 0

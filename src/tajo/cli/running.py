@@ -1,0 +1,65 @@
+"""What the commands have in common: options, and how a verb is run and its answers are told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from tajo import config
+from tajo.app import Tajo, open_tajo
+from tajo.errors import Mend, Usage
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", help="The configuration file (default: $TAJO_CONFIG, then ./tajo.yaml)."),
+]
+Name = Annotated[str | None, typer.Argument(help="A connector's name (default: all that are enabled).")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
+
+
+def with_tajo(path: Path | None, verb: Callable[[Tajo], Coroutine[Any, Any, int]]) -> int:
+    """Load the settings, open the ledger, run a verb."""
+    settings = config.load(path, os.environ)
+    if not settings.connectors:  # before a ledger is made
+        raise Usage("no store is connected", "write a tajo.yaml (`tajo init`), or set BC_STORE_HASH.")
+
+    async def run() -> int:
+        async with open_tajo(settings, os.environ) as tajo:
+            return await verb(tajo)
+
+    return asyncio.run(run())
+
+
+async def each(names: list[str], verb: Callable[[str], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+    """The verb's answer for one connector, or `{"connectors": {name: answer}}` for several.
+
+    Of several, one that needs a human does not stop the others: its answer is `{"error": …}`.
+    """
+    if len(names) == 1:
+        return await verb(names[0])
+    answers: dict[str, dict[str, Any]] = {}
+    for name in names:
+        try:
+            answers[name] = await verb(name)
+        except Mend as error:
+            typer.echo(f"{name}: {error}", err=True)
+            answers[name] = {"error": error.problem}
+    return {"connectors": answers}
+
+
+def exit_code(answer: dict[str, Any], *, clean: bool) -> int:
+    """3 if any connector needs a human, else 0 or 1."""
+    broken = any("error" in one for one in answer.get("connectors", {}).values())
+    return Mend.exit_code if broken else int(not clean)
+
+
+def print_json(value: object) -> None:
+    """One object on stdout."""
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
