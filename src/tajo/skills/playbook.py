@@ -29,7 +29,6 @@ from tajo.sync.automation import (
 )
 from tajo.sync.model import Cart, Consent, Customer, Event, Key, Metrics, Order, Product
 
-HOUR = 3600.0
 UTC = ZoneInfo("UTC")
 
 
@@ -139,9 +138,7 @@ class Playbook:
         """Until somebody may be written to again; None: now."""
         now, manners = situation.now, self._manners
         if skill.marketing and situation.sent_today >= manners.daily_cap:
-            # Of several, only the latest is known: with a cap of one that tells the moment.
-            last = situation.last_sent if manners.daily_cap == 1 else None
-            again = now + HOUR if last is None else max(last + DAY, now + 1)
+            again = max((situation.first_sent or now) + DAY, now + 1)
             return Wait(until=again, why=f"{situation.sent_today} messages in 24 hours are enough")
         hours = skill.quiet or (manners.quiet if skill.marketing else None)
         zone = self._zone(str(situation.standing.attributes.get("TIMEZONE") or ""), skill.timezone)

@@ -119,8 +119,8 @@ def play(
         now = running.due
         recent = [at for at in sent if at > now - DAY]
         seen = look(now)
-        latest = max(recent, default=seen.last_sent)
-        seen = replace(seen, now=now, sent_today=seen.sent_today + len(recent), last_sent=latest)
+        first = min(recent, default=seen.first_sent)
+        seen = replace(seen, now=now, sent_today=seen.sent_today + len(recent), first_sent=first)
         decision = playbook.decide(running, seen)
         yield Moment(now, running.step, decision)
         if isinstance(decision, Wait):

@@ -75,7 +75,7 @@ class Situation(Struct, frozen=True, kw_only=True):
     """All that a step may depend on, as it is now.
 
     `subject`: the record; None: it is gone, or was bought. `bought_at`: the person's last counted order.
-    `sent_today`: marketing messages of the last 24 hours, of all skills. `last_sent`: the latest of those.
+    `sent_today`: marketing messages of the last 24 hours, of all skills. `first_sent`: the earliest of those.
     `link`: a page that brings the cart back, for carts only. `code`: a coupon code that will be valid if the
     step asks for a discount.
     """
@@ -87,7 +87,7 @@ class Situation(Struct, frozen=True, kw_only=True):
     metrics: Metrics = Metrics()
     bought_at: float | None = None
     sent_today: int = 0
-    last_sent: float | None = None
+    first_sent: float | None = None
     link: str = ""
     code: str = ""
 

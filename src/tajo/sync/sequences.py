@@ -261,7 +261,7 @@ class Sequences:
             metrics=metrics(facts.purchases),
             bought_at=facts.purchases.last,
             sent_today=sent.count,
-            last_sent=sent.last,
+            first_sent=sent.first,
             link=self._link(kept.subject) if kept.subject.resource is Resource.CARTS else "",
             code=self._ledger.secret.token(f"coupon:{_name(self._connector, kept).hex()}")[:10].upper(),
         )

@@ -7,6 +7,7 @@ gathers for the next, and each caller returns when the commit that holds theirs 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -14,11 +15,13 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from tajo.errors import Later
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 PAUSE = 0.1  # seconds between two tries of a commit
 
@@ -61,13 +64,13 @@ class GroupCommit(Generic[T]):
         """Return when it is on disk. Who is cancelled while waiting has left it with us. Raises `Later`."""
         group = self._gathering
         if len(group.items) >= self._full:
-            raise Later("more waits than the ledger can take")
+            raise Later("more waits than the ledger can take", seconds=60)
         group.items.append(item)
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_all())
         await group.done.wait()
         if group.failure:
-            raise Later(group.failure)
+            raise Later(group.failure, seconds=60)
 
     async def close(self) -> None:
         """Wait until all that was taken is on disk."""
@@ -82,7 +85,8 @@ class GroupCommit(Generic[T]):
             try:
                 await loop.run_in_executor(self._thread, self._commit, group.items)
             except Exception as error:  # whatever it was, nobody may be left waiting
-                group.failure = f"the ledger cannot take it: {type(error).__name__}"
+                group.failure = f"the ledger cannot take more: {_reason(error)}"
+                _log.error("%s", group.failure)
             else:
                 loop.call_soon(self._kept, group.items)
             group.done.set()
@@ -101,3 +105,9 @@ class GroupCommit(Generic[T]):
                 time.sleep(PAUSE)
             else:
                 return
+
+
+def _reason(error: Exception) -> str:
+    """The driver's own words, without the statement and its parameters; of anything else its kind."""
+    words = str(getattr(error, "orig", None) or "").strip().splitlines()
+    return words[0] if words and isinstance(error, SQLAlchemyError) else type(error).__name__

@@ -1,13 +1,7 @@
-"""Notices, kept before anybody is thanked for them.
-
-A commit costs one flush to the disk however much it holds. So while one runs, whatever comes meanwhile
-gathers for the next, and each caller returns when the commit that holds its notice is done.
-"""
+"""Notices, kept before anybody is thanked for them, in shared commits."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -19,27 +13,16 @@ from uuid import UUID
 from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Engine, Insert, Table, case, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from tajo.errors import Later, Refused
+from tajo.errors import Refused
+from tajo.sync.ledger.group_commit import GroupCommit
 from tajo.sync.ledger.store import Ledger
 from tajo.sync.ledger.tables import carts, due, heard
 from tajo.sync.model import Key, Notice, cart_key
 
 FULL = 20_000  # notices that may wait for a commit: some seconds of a disk that stands still
 SCOPES = 400  # scopes counted by their name, per connector; BigCommerce has 177, and some per channel
-PAUSE = 0.1  # seconds between two tries of a commit
 OTHER = "other"  # the scope under which all further ones are counted
-
-_log = logging.getLogger(__name__)
-
-
-class _Group(Struct):
-    """What one commit takes. `failure`: why it did not, once `done`."""
-
-    notices: list[tuple[str, Notice]]
-    done: asyncio.Event
-    failure: str = ""
 
 
 class Inbox:
@@ -56,13 +39,9 @@ class Inbox:
         now: Callable[[], float],
         patience: float,
     ) -> None:
-        self._engine = engine
-        self._thread = thread
         self._wake = wake
         self._now = now
-        self._patience = patience
-        self._gathering = _Group([], asyncio.Event())
-        self._committing: asyncio.Task[None] | None = None
+        self._commits = GroupCommit(engine, thread, self._keep, self._kept, full=FULL, patience=patience)
         self._scopes: dict[str, set[str]] = {}
 
     async def take(self, connector: str, notice: Notice) -> None:
@@ -71,50 +50,15 @@ class Inbox:
         Raises `Later` when the ledger cannot take it now, and `Refused` for ids that no ledger can hold.
         """
         _check(notice)
-        group = self._gathering
-        if len(group.notices) >= FULL:
-            raise Later("more notices wait than the ledger can take", seconds=60)
-        group.notices.append((connector, notice))
-        if self._committing is None:
-            self._committing = asyncio.create_task(self._commit_all())
-        await group.done.wait()
-        if group.failure:
-            raise Later(group.failure, seconds=60)
+        await self._commits.take((connector, notice))
 
     async def close(self) -> None:
         """Wait until all that was taken is on disk."""
-        if self._committing:
-            await self._committing
+        await self._commits.close()
 
-    async def _commit_all(self) -> None:
-        """One commit after the other, as long as there is something to keep."""
-        loop = asyncio.get_running_loop()
-        while self._gathering.notices:
-            group, self._gathering = self._gathering, _Group([], asyncio.Event())
-            try:
-                await loop.run_in_executor(self._thread, self._commit, group.notices)
-            except Exception as error:  # whatever it was, nobody may be left waiting
-                group.failure = f"the ledger cannot take notices: {_reason(error)}"
-                _log.error("%s", group.failure)
-            else:
-                for connector in {connector for connector, _ in group.notices}:
-                    loop.call_soon(self._wake, connector)
-            group.done.set()
-        self._committing = None
-
-    def _commit(self, notices: Sequence[tuple[str, Notice]]) -> None:
-        """One transaction, tried again for a while where somebody else holds a lock. Runs in the thread."""
-        end = time.monotonic() + self._patience
-        while True:
-            try:
-                with self._engine.begin() as tx:
-                    self._keep(tx, notices)
-            except OperationalError:
-                if time.monotonic() >= end:
-                    raise
-                time.sleep(PAUSE)
-            else:
-                return
+    def _kept(self, notices: Sequence[tuple[str, Notice]]) -> None:
+        for connector in {connector for connector, _ in notices}:
+            self._wake(connector)
 
     def _keep(self, tx: Connection, notices: Sequence[tuple[str, Notice]]) -> None:
         """Write what the notices come to. Rows go in the order of their keys, or PostgreSQL deadlocks."""
@@ -259,9 +203,3 @@ def _new_carts(uuids: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
         }
         for (connector, id_), uuid in sorted(rows.items())
     ]
-
-
-def _reason(error: Exception) -> str:
-    """The driver's own words, without the statement and its parameters; of anything else its kind."""
-    words = str(getattr(error, "orig", None) or "").strip().splitlines()
-    return words[0] if words and isinstance(error, SQLAlchemyError) else type(error).__name__

@@ -33,10 +33,10 @@ class Kept(Struct, frozen=True, kw_only=True):
 
 
 class Sent(Struct, frozen=True):
-    """Marketing messages of the last day to one person: how many, and when the last one went."""
+    """Marketing messages of the last day to one person: how many, and when the first of them went."""
 
     count: int = 0
-    last: float | None = None
+    first: float | None = None
 
 
 async def begin(tx: Tx, connector: str, kept: Iterable[Kept], *, restart: bool) -> None:
@@ -205,11 +205,11 @@ async def sent(tx: Tx, persons: Collection[bytes], since: float) -> Mapping[byte
     """Marketing messages to these people since then, of all connectors; who got none is missing."""
     d = deeds.c
     query = (
-        select(d.person, func.count(), func.max(d.at))
+        select(d.person, func.count(), func.min(d.at))
         .where(d.person.in_(list(persons)), d.at > since, d.marketing)
         .group_by(d.person)
     )
-    return {person: Sent(count, last) for person, count, last in await tx.execute(query)}
+    return {person: Sent(count, first) for person, count, first in await tx.execute(query)}
 
 
 async def done(tx: Tx, connector: str) -> Sequence[tuple[str, int]]:
