@@ -71,6 +71,20 @@ async def test_of_two_refunds_the_one_that_is_named_first_is_not_all_that_was_gi
     assert "order_refunded" not in await shop.follow(Key(R.REFUNDS, 1), Key(R.ORDERS, 1))
 
 
+async def test_the_orders_of_an_account_that_is_gone_count_for_those_to_whom_they_were_billed(
+    shop: Shop,
+) -> None:
+    now = shop.clock.moment
+    shop.store.put(R.CUSTOMERS, customer(1, "new@x.test", modified=now))
+    shop.store.put(R.CUSTOMERS, customer(2, "old@x.test", modified=now))
+    shop.store.put(R.ORDERS, order(1, "old@x.test", "10", customer_id=1, created=now, modified=now))
+    await shop.sync()
+    assert shop.platform.contacts["old@x.test"]["orders"] == 0
+    del shop.store.records[R.CUSTOMERS][1]
+    await shop.follow(Key(R.CUSTOMERS, 1))
+    assert shop.platform.contacts["old@x.test"]["orders"] == 1
+
+
 async def test_a_farewell_does_not_wait_for_events_that_wait_for_it(shop: Shop) -> None:
     shop.store.put(R.CUSTOMERS, customer(1, "a@x.test", modified=shop.clock.moment))
     await shop.sync()

@@ -75,12 +75,7 @@ async def customers(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
     """An account is one face of a person; the face that was changed last speaks for them."""
     found, gone, weighed = readable(batch, Customer)
     found = await _remembered(tx, desk, weighed, found)
-    removed = await people.remove_customers(tx, desk.connector, gone)
-    await _depart(tx, desk, removed, batch.read_at)
-    staying = await people.accounts_of(tx, desk.connector, removed)
-    weighed.again |= {Key(Resource.CUSTOMERS, id_) for ids in staying.values() for id_ in ids}
-    reading = await people.subscriptions_of(tx, desk.connector, removed - staying.keys())
-    weighed.again |= {Key(Resource.SUBSCRIBERS, id_) for id_ in reading}
+    await _remove(tx, desk, batch, weighed, gone)
     read = await people.customers_read(tx, desk.connector, [customer.id for customer in found])
     fresh = [c for c in found if read.get(c.id, 0.0) <= batch.read_at]
     weighed.unchanged += len(found) - len(fresh)
@@ -135,6 +130,21 @@ async def customers(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
     await _tell_people(tx, desk, weighed, facts, drafts)
     await people.drop_guests(tx, desk.connector, persons.values())
     return weighed
+
+
+async def _remove(tx: Tx, desk: Desk, batch: Batch, weighed: Weighed, gone: Sequence[int]) -> None:
+    """These accounts are gone. Their people leave, unless something else of theirs stays.
+
+    The accounts' orders count for those to whom they were billed.
+    """
+    billed = await people.billed_elsewhere(tx, desk.connector, gone)
+    removed = await people.remove_customers(tx, desk.connector, gone)
+    await _depart(tx, desk, removed, batch.read_at)
+    staying = await people.accounts_of(tx, desk.connector, removed)
+    weighed.again |= {Key(Resource.CUSTOMERS, id_) for ids in staying.values() for id_ in ids}
+    reading = await people.subscriptions_of(tx, desk.connector, removed - staying.keys())
+    weighed.again |= {Key(Resource.SUBSCRIBERS, id_) for id_ in reading}
+    weighed.again |= await people.speakers(tx, desk.connector, billed)
 
 
 async def _moved(
