@@ -31,6 +31,7 @@ from tajo.sync.account import Account
 from tajo.sync.automation import Automation
 from tajo.sync.connector import PARTS, Connector
 from tajo.sync.ledger import counts, known, outgoing, people, queue, runs
+from tajo.sync.ledger import sequences as sequence_rows
 from tajo.sync.ledger.queue import Parked
 from tajo.sync.ledger.secret import Secret, find_secret
 from tajo.sync.ledger.store import Ledger, copy_ledger, open_ledger
@@ -143,6 +144,8 @@ class Tajo:
             outgoing_ = await outgoing.count(tx, name)
             heard = await counts.heard(tx, name)
             tallies = await counts.tallies(tx, name)
+            sequences = await sequence_rows.counts(tx, name)
+            deeds = await sequence_rows.done(tx, name)
         last_heard = max((one.heard_at for one in heard.values()), default=None)
         running = newest if newest and newest.state == "running" else None
         return {
@@ -161,6 +164,8 @@ class Tajo:
             "webhooks_count": sum(one.notices for one in heard.values()),
             "last_webhook": last_heard and _iso(last_heard),
             "healed_count": tallies.get("healed", 0),
+            "sequences": sequences,
+            "deeds": deeds,
         }
 
     async def failures(self, name: str) -> list[Parked]:

@@ -83,6 +83,9 @@ def status(status: dict[str, Any]) -> None:
         console.print(f"  {status['queued_count']:,} to be looked at again")
     if status["outgoing_count"]:
         console.print(f"  {status['outgoing_count']:,} ready and waiting to be told")
+    for skill in sorted(status["sequences"].keys() | status["deeds"].keys()):
+        waiting, done = status["sequences"].get(skill, 0), status["deeds"].get(skill, 0)
+        console.print(f"  {skill}: {waiting:,} in progress, {done:,} steps done")
     if status["progress"]:
         console.print(f"  a sync is under way: {_progress(status['progress'])}", highlight=False)
     if status["last_webhook"]:

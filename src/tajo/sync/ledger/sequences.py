@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -212,8 +212,8 @@ async def sent(tx: Tx, persons: Collection[bytes], since: float) -> Mapping[byte
     return {person: Sent(count, first) for person, count, first in await tx.execute(query)}
 
 
-async def done(tx: Tx, connector: str) -> Sequence[tuple[str, int]]:
+async def done(tx: Tx, connector: str) -> dict[str, int]:
     """How many deeds were done, by skill."""
     d = deeds.c
-    query = select(d.skill, func.count()).where(d.connector == connector).group_by(d.skill)
-    return [(skill, count) for skill, count in await tx.execute(query)]
+    query = select(d.skill, func.count()).where(d.connector == connector, d.state == DONE)
+    return dict((await tx.execute(query.group_by(d.skill))).all())
