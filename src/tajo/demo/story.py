@@ -1,4 +1,4 @@
-"""Three acts: the history goes over, the store lives, and what no webhook told is healed."""
+"""Three acts: the history goes over; the store lives, and a cart comes back; what no webhook told is healed."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tajo import config
 from tajo.app import Tajo, open_tajo
 from tajo.cli import tell
 from tajo.cli.progress import watching
+from tajo.demo import cart
 from tajo.demo.samples import show_samples
 from tajo.demo.wires import latencies, share, stretched
 from tajo.errors import Mend
@@ -106,7 +107,8 @@ async def _live(
     async with stretched() as (hooks, hooks_url), stretched(port) as (calls, calls_url):
         file = folder / "tajo.yaml"
         every = f"{LIVING + SETTLING:.0f}s"
-        file.write_text(f"server: {{public_url: {hooks_url}}}\nreconcile_every: {every}\n", "utf-8")
+        skills = cart.skill(await cart.make_template(brevo))
+        file.write_text(f"server: {{public_url: {hooks_url}}}\nreconcile_every: {every}\n{skills}", "utf-8")
         env = {**env, "TAJO_BREVO_API_URL": f"{calls_url}/v3"}
 
         def listening(url: str) -> None:
@@ -119,7 +121,11 @@ async def _live(
             last = await _swept(tajo)
             async with _serving(tajo, say, listening):
                 last = await _next_sweep(tajo, last)
-                deeds = await _busy(console, shop, brevo, seed)
+                await cart.fill(shop)
+                async with asyncio.TaskGroup() as acts:
+                    busy = acts.create_task(_busy(console, shop, brevo, seed))
+                    back = acts.create_task(cart.come_back(shop, brevo))
+                deeds, story = busy.result(), back.result()
                 last = await _next_sweep(tajo, last)
         seconds = latencies(hooks.exchanges, calls.exchanges)
     sent = await _deliveries(shop)
@@ -134,6 +140,9 @@ async def _live(
             f"half within {share(seconds, 0.5):.2f} s, 95 % within {share(seconds, 0.95):.2f} s."
         )
     console.print(f"Then one reconciliation healed {healed} records that no webhook announced.")
+    console.print("\n[bold]One cart's story[/bold]")
+    for line in story:
+        console.print(escape(line), soft_wrap=True)
 
 
 @asynccontextmanager
