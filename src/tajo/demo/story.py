@@ -1,4 +1,4 @@
-"""Three acts: the history goes over; the store lives, and a cart comes back; what no webhook told is healed."""
+"""Three acts: the history goes over; the store lives, a cart comes back; what no webhook told is healed."""
 
 from __future__ import annotations
 
