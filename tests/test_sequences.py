@@ -267,6 +267,11 @@ class TestDying:
         await shop.lead()
         assert shop.mailbox.steps == [0]
 
+    async def test_a_deed_that_was_begun_does_not_count_against_itself(self, shop: Shop) -> None:
+        await self.die(shop)
+        await shop.lead()
+        assert [situation.sent_today for situation in shop.series.seen] == [0, 0]
+
     async def test_what_may_be_repeated_is(self, shop: Shop) -> None:
         shop.series.verb = "add-to-list"
         await self.die(shop)

@@ -35,7 +35,7 @@ from tajo.sync.ledger import carts, erasure, people, queue
 from tajo.sync.ledger import sequences as ledger
 from tajo.sync.ledger.outgoing import PARKED
 from tajo.sync.ledger.secret import Secret
-from tajo.sync.ledger.sequences import Kept, Sent
+from tajo.sync.ledger.sequences import Kept
 from tajo.sync.ledger.store import Ledger, Tx
 from tajo.sync.model import Cart, Consent, Customer, Event, Key, Order, Product, Resource, Verdict
 from tajo.sync.ports import Source
@@ -252,7 +252,8 @@ class Sequences:
         now, person = self._now(), kept.person
         async with self._ledger.begin() as tx:
             facts = (await people.facts(tx, self._connector, [person]))[person]
-            sent = (await ledger.sent(tx, [person], now - DAY)).get(person, Sent())
+            # A deed that was begun and never heard of again must not stand in its own way.
+            sent = await ledger.sent(tx, person, now - DAY, but=_name(self._connector, kept))
         return Situation(
             now=now,
             subject=subject,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from msgspec import Struct
@@ -201,15 +201,13 @@ async def settle_deed(tx: Tx, name: bytes) -> None:
     await tx.execute(update(deeds).where(deeds.c.name == name).values(state=DONE))
 
 
-async def sent(tx: Tx, persons: Collection[bytes], since: float) -> Mapping[bytes, Sent]:
-    """Marketing messages to these people since then, of all connectors; who got none is missing."""
+async def sent(tx: Tx, person: bytes, since: float, *, but: bytes) -> Sent:
+    """Marketing messages to somebody since then, of all connectors, `but` for the deed of this name."""
     d = deeds.c
-    query = (
-        select(d.person, func.count(), func.min(d.at))
-        .where(d.person.in_(list(persons)), d.at > since, d.marketing)
-        .group_by(d.person)
+    query = select(func.count(), func.min(d.at)).where(
+        d.person == person, d.at > since, d.marketing, d.name != but
     )
-    return {person: Sent(count, first) for person, count, first in await tx.execute(query)}
+    return Sent(*(await tx.execute(query)).one())
 
 
 async def done(tx: Tx, connector: str) -> dict[str, int]:
