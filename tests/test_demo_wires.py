@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
@@ -63,9 +64,10 @@ def test_a_share_is_a_value_that_was_measured() -> None:
 
 async def test_a_wire_carries_both_ways_and_notes_requests_with_their_answers() -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.readuntil(b"}"):
-            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
-            await writer.drain()
+        with closing(writer), suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"}"):
+                writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+                await writer.drain()
 
     async with (
         await asyncio.start_server(answer, HOST, 0) as server,
