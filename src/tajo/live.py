@@ -14,7 +14,7 @@ from tajo.bigcommerce.callbacks import Malformed, from_parts
 from tajo.bigcommerce.cart_recovery import CartRecovery
 from tajo.brevo import callbacks as marketing
 from tajo.errors import Usage
-from tajo.http import Clock
+from tajo.http import Clock, Patience
 from tajo.server import BrevoDoor, Door, make_app
 from tajo.server import serve as listen
 from tajo.server.back_in_stock import origins_of
@@ -24,6 +24,9 @@ from tajo.sync.ledger.inbox import open_inbox
 from tajo.sync.ledger.wishes import open_wishes
 from tajo.sync.model import Store
 from tajo.worker import Worker
+
+SHOPPER = Patience(attempts=3, first=0.3, longest=2.0)
+"""Whoever follows a recovery link waits at a browser."""
 
 
 async def serve(
@@ -65,7 +68,7 @@ async def serve(
     ):
         tills = {}
         for name in names:
-            store, _ = await stores.enter_async_context(tajo.accounts(name))
+            store, _ = await stores.enter_async_context(tajo.accounts(name, patience=SHOPPER))
             tills[name] = CartRecovery(store, locations=tajo.locations(name))
         links = Recovery(tills, tajo.ledger, (clock or Clock()).now)
         doors = {

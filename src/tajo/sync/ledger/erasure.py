@@ -28,6 +28,7 @@ from tajo.sync.ledger.tables import (
     orders,
     parked,
     phones,
+    recoveries,
     refunds,
     sequences,
     subscribers,
@@ -104,6 +105,7 @@ async def erase(tx: Tx, connector: str, person: bytes) -> Erased:
 
     await drop(refunds, refunds.c.order_id.in_(_ids(orders, connector, person)))
     await drop(cart_lines, cart_lines.c.cart.in_(_ids(carts, connector, person)))
+    await drop(recoveries, recoveries.c.origin.in_(_ids(carts, connector, person)))
     for resource, owner in _KEYS.items():
         for table in (known, due, parked):
             mine = table.c.id.in_(_ids(owner, connector, person))
