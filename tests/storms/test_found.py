@@ -85,6 +85,17 @@ async def test_the_orders_of_an_account_that_is_gone_count_for_those_to_whom_the
     assert shop.platform.contacts["old@x.test"]["orders"] == 1
 
 
+async def test_a_reader_whose_orders_turn_out_to_be_an_accounts_has_none_left(shop: Shop) -> None:
+    now = shop.clock.moment
+    shop.store.put(R.SUBSCRIBERS, subscriber(1, "reader@x.test", granted=True, modified=now))
+    shop.store.put(R.ORDERS, order(1, "reader@x.test", "10", customer_id=1, created=now, modified=now))
+    await shop.sync()
+    assert shop.platform.contacts["reader@x.test"]["orders"] == 1
+    shop.store.put(R.CUSTOMERS, customer(1, "account@x.test", modified=shop.clock.moment))
+    await shop.follow(Key(R.CUSTOMERS, 1))
+    assert shop.platform.contacts["reader@x.test"]["orders"] == 0
+
+
 async def test_a_farewell_does_not_wait_for_events_that_wait_for_it(shop: Shop) -> None:
     shop.store.put(R.CUSTOMERS, customer(1, "a@x.test", modified=shop.clock.moment))
     await shop.sync()

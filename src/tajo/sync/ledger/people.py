@@ -295,6 +295,13 @@ async def speakers(tx: Tx, connector: str, persons: Collection[bytes]) -> set[Ke
     }
 
 
+async def readers_alone(tx: Tx, connector: str, persons: Collection[bytes]) -> set[Key]:
+    """The newsletter records of those of these people of whom nothing else tells."""
+    alone = set(persons) - (await accounts_of(tx, connector, persons)).keys()
+    alone -= (await last_orders(tx, connector, alone)).keys()
+    return {Key(Resource.SUBSCRIBERS, id_) for id_ in await subscriptions_of(tx, connector, alone)}
+
+
 async def spoken_for(tx: Tx, connector: str, persons: Collection[bytes]) -> set[bytes]:
     """Those of these people who have an account, an order that no account claims, or a newsletter record."""
     found = {*await accounts_of(tx, connector, persons), *await last_orders(tx, connector, persons)}

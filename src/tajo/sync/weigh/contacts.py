@@ -107,6 +107,7 @@ async def customers(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
     new = [id_ for id_ in persons if id_ not in before]
     stale = {*left, *await people.billed_elsewhere(tx, desk.connector, new)}
     weighed.again |= await people.speakers(tx, desk.connector, stale)
+    weighed.again |= await people.readers_alone(tx, desk.connector, stale)
     moved = await _moved(tx, desk, weighed, facts, left)
     drafts = []
     for customer in fresh:
@@ -145,6 +146,7 @@ async def _remove(tx: Tx, desk: Desk, batch: Batch, weighed: Weighed, gone: Sequ
     reading = await people.subscriptions_of(tx, desk.connector, removed - staying.keys())
     weighed.again |= {Key(Resource.SUBSCRIBERS, id_) for id_ in reading}
     weighed.again |= await people.speakers(tx, desk.connector, billed)
+    weighed.again |= await people.readers_alone(tx, desk.connector, billed)
 
 
 async def _moved(
