@@ -96,6 +96,17 @@ async def test_a_reader_whose_orders_turn_out_to_be_an_accounts_has_none_left(sh
     assert shop.platform.contacts["reader@x.test"]["orders"] == 0
 
 
+async def test_an_old_address_takes_its_leave_when_the_new_one_has_a_contact_already(shop: Shop) -> None:
+    now = shop.clock.moment
+    shop.store.put(R.CUSTOMERS, customer(1, "old@x.test", modified=now))
+    shop.store.put(R.ORDERS, order(1, "new@x.test", "10", created=now, modified=now))
+    await shop.sync()
+    shop.store.put(R.CUSTOMERS, customer(1, "new@x.test", modified=shop.clock.moment))
+    await shop.follow(Key(R.CUSTOMERS, 1))
+    assert shop.platform.contacts["old@x.test"]["left"] is True
+    assert "left" not in shop.platform.contacts["new@x.test"]
+
+
 async def test_a_farewell_does_not_wait_for_events_that_wait_for_it(shop: Shop) -> None:
     shop.store.put(R.CUSTOMERS, customer(1, "a@x.test", modified=shop.clock.moment))
     await shop.sync()
