@@ -30,6 +30,8 @@ CONFIG = (
 )
 LISTS = "lists: {all_customers: Everybody, buyers: Buyers}\n"
 DOC = Path(__file__).parents[1] / "docs" / "troubleshooting.md"
+CART_MAILS = "/v3/abandoned-carts/settings"
+NO_ENTRANCE = "/v3/carts/00000000-0000-0000-0000-000000000000/redirect_urls"
 QUOTA = {
     "x-rate-limit-requests-quota": "150",
     "x-rate-limit-requests-left": "140",
@@ -87,7 +89,8 @@ class Practice:
             "/v3/channels": rows([{"id": 1, "name": "Shop", "type": "storefront", "status": "active"}]),
             "/v3/carts/00000000-0000-0000-0000-000000000000": refusal(404),
             "/v3/hooks/admin": {"data": {"blocked_domains": []}},
-            "/v3/abandoned-carts/settings": {"data": {"enable_notification": False}},
+            CART_MAILS: {"data": {"enable_notification": False}},
+            **{f"{CART_MAILS}/channels/{n}": {"data": {"enable_notification": None}} for n in (1, 7)},
         }
         self.brevo: dict[str, Any] = {
             "/account": {"plan": [{"type": "free"}, {"type": "sms"}]},
@@ -115,7 +118,7 @@ class Practice:
         )
         rules = Tajo(settings, ledger=None, clock=hurried).rules("bigcommerce")
         try:
-            return await consult(Visit(store, brevo, rules, connector, settings.brevo.api_url), checks)
+            return await consult(Visit(store, brevo, rules, connector, settings), checks)
         finally:
             await store.close()
             await brevo.close()
@@ -185,7 +188,7 @@ async def test_an_examination_changes_nothing_and_costs_two_of_brevos_hundred_ca
     assert {method for method, _ in practice.asked} == {"GET"}
     paths = [path for _, path in practice.asked]
     assert paths.count("/account") + paths.count("/ecommerce/config/displayCurrency") == 2
-    assert len([path for path in paths if path.startswith(("/v2/", "/v3/"))]) <= 16
+    assert len([path for path in paths if path.startswith(("/v2/", "/v3/"))]) <= 17
 
 
 async def test_a_report_as_json_has_each_finding_with_its_mend(practice: Practice) -> None:
@@ -467,16 +470,97 @@ async def test_a_server_that_bigcommerce_blocks_is_to_be_mended(practice: Practi
     assert (grade, "no webhooks to tajo.example.com" in words) == ("mend", True)
 
 
-async def test_the_stores_own_cart_mails_are_noted(practice: Practice) -> None:
-    practice.shop["/v3/abandoned-carts/settings"] = {"data": {"enable_notification": True}}
-    grade, words, _ = only(await practice.examine(), "cart-mails")
-    assert (grade, "would get two" in words) == ("note", True)
+SKILL = "skills: {abandoned-cart: {enabled: true, templates: [1, 2, 3]}}\n"
+SERVER = "server: {public_url: https://tajo.example.com}\n"
+UNTOLD = (
+    "cart: {brevo_events: none}\n"
+    "webhooks: [{scope: store/order/created, destination: order_placed}]\nsync: {inventory: false}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "ours"),
+    [
+        ("", "events of carts"),
+        (UNTOLD + SKILL, "the skill abandoned-cart"),
+        (UNTOLD + "lists: {abandoned_cart: 3}\n", "the list `abandoned_cart`"),
+        (SKILL, "the skill abandoned-cart, events of carts"),
+    ],
+)
+async def test_the_stores_own_cart_mails_beside_ours_are_noted(
+    practice: Practice, text: str, ours: str
+) -> None:
+    practice.shop[CART_MAILS] = {"data": {"enable_notification": True}}
+    grade, words, mend = only(await practice.examine(text), "cart-mails")
+    assert (grade, f"is begun by {ours}, shoppers would get two" in words) == ("note", True)
+    assert "Abandoned cart notifications" in mend
+
+
+async def test_the_stores_own_cart_mails_are_well_where_nobody_else_writes(practice: Practice) -> None:
+    practice.shop[CART_MAILS] = {"data": {"enable_notification": True}}
+    assert said(await practice.examine(UNTOLD), "cart-mails") == []
+
+
+@pytest.mark.parametrize(
+    ("usual", "own", "where"),
+    [
+        (True, {1: None, 7: None}, "Main, Outlet"),
+        (True, {1: False, 7: None}, "Outlet"),
+        (True, {1: False, 7: False}, ""),
+        (False, {1: None, 7: True}, "Outlet"),
+        (False, {1: None, 7: False}, ""),
+    ],
+)
+async def test_cart_mails_are_looked_at_channel_by_channel(
+    practice: Practice, usual: bool, own: dict[int, bool | None], where: str
+) -> None:
+    practice.shop |= {"/v3/channels": rows(CHANNELS), CART_MAILS: {"data": {"enable_notification": usual}}}
+    for channel, on in own.items():
+        practice.shop[f"{CART_MAILS}/channels/{channel}"] = {"data": {"enable_notification": on}}
+    found = said(await practice.examine(), "cart-mails")
+    assert [f"are on ({where})" in words for _, words in found] == ([True] if where else [])
+
+
+async def test_a_channel_whose_cart_settings_cannot_be_read_is_like_the_store(practice: Practice) -> None:
+    practice.shop |= {
+        CART_MAILS: {"data": {"enable_notification": True}},
+        f"{CART_MAILS}/channels/1": refusal(404),
+    }
+    assert "are on (Shop)" in only(await practice.examine(), "cart-mails")[1]
 
 
 @pytest.mark.parametrize("status", [403, 404])
 async def test_cart_settings_that_cannot_be_read_are_passed_over(practice: Practice, status: int) -> None:
-    practice.shop["/v3/abandoned-carts/settings"] = refusal(status)
+    practice.shop[CART_MAILS] = refusal(status)
     assert said(await practice.examine(), "cart-mails") == []
+
+
+@pytest.mark.parametrize("text", [SKILL, "lists: {abandoned_cart: 3}\n"])
+async def test_without_a_public_url_there_are_no_carts_and_no_links(practice: Practice, text: str) -> None:
+    grade, words, _ = only(await practice.examine(text), "cart-links")
+    assert (grade, "no `server.public_url`" in words) == ("note", True)
+
+
+async def test_whoever_wants_nothing_of_carts_needs_no_public_url(practice: Practice) -> None:
+    assert said(await practice.examine(), "cart-links") == []
+
+
+async def test_a_token_that_may_not_make_carts_is_told_what_links_do_instead(practice: Practice) -> None:
+    practice.shop[NO_ENTRANCE] = refusal(403)
+    report = await practice.examine(SERVER + SKILL)
+    grade, words, mend = only(report, "cart-links")
+    assert (report.exit_code, grade) == (0, "note")
+    assert "the scope store_cart (Carts), to modify" in words
+    assert "checkout" in words
+    assert "create a new account with this scope too" in mend
+
+
+@pytest.mark.parametrize("answer", [refusal(404), refusal(422), {"data": {}}])
+async def test_whether_carts_can_be_made_is_asked_without_making_one(practice: Practice, answer: Any) -> None:
+    practice.shop[NO_ENTRANCE] = answer
+    report = await practice.examine(SERVER + SKILL)
+    assert said(report, "cart-links") == [("fine", "Recovery links can bring carts back.")]
+    assert [path for method, path in practice.asked if method != "GET"] == [NO_ENTRANCE]
 
 
 # Brevo

@@ -76,6 +76,10 @@ PRODUCT = Product(
         Variant(id=71, options="Blue", price=Decimal(31), stock=4),
     ),
 )
+SHARING = (
+    Variant(id=70, options="Red", price=Decimal(30)),
+    Variant(id=71, options="Blue", price=Decimal(31)),
+)
 SUBJECTS: Mapping[str, Subject] = {"cart": CART, "order": ORDER, "customer": CUSTOMER, "back": PRODUCT}
 
 
@@ -332,6 +336,9 @@ def test_a_step_whose_condition_does_not_hold_is_left_out() -> None:
         (replace(PRODUCT, visible=False), 71, False),
         (replace(PRODUCT, variants=(), stock=None), None, True),
         (replace(PRODUCT, variants=(), stock=0), None, False),
+        (replace(PRODUCT, variants=SHARING, stock=1), None, True),
+        (replace(PRODUCT, variants=SHARING, stock=0), None, False),
+        (replace(PRODUCT, variants=SHARING, stock=None), None, True),
     ],
 )
 def test_what_is_sold_out_again_is_not_announced(product: Product, variant: int | None, sent: bool) -> None:

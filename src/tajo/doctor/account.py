@@ -31,7 +31,9 @@ FEW = 20  # calls: a sync takes a handful, and one for each of its imports, batc
 
 async def key(visit: Visit) -> Sequence[Finding]:
     """Who are we? Also one of the hundred calls an hour."""
-    plan = await knock("Brevo", visit.brevo_url, "https://status.brevo.com", plan_words(visit.brevo))
+    plan = await knock(
+        "Brevo", visit.whole.brevo.api_url, "https://status.brevo.com", plan_words(visit.brevo)
+    )
     return [fine("Brevo accepts the API key" + (f" (plan: {plan})." if plan else "."))]
 
 

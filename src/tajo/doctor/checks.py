@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tajo import config
 from tajo.app import Tajo
-from tajo.doctor import account, data, hooks, scopes, store
+from tajo.doctor import account, carts, data, hooks, scopes, store
 from tajo.doctor.report import GRADES, Finding, Report, mend, note
 from tajo.doctor.scopes import allowed
 from tajo.doctor.storefronts import storefronts
@@ -65,7 +65,8 @@ CHECKS: tuple[Check, ...] = (
     Check("customer-groups", store.groups, (*SHOP, "scope-customers"), _maps("customer_group_id")),
     Check("webhooks", hooks.webhooks, SHOP),
     Check("webhooks-blocked", hooks.blocked, SHOP),
-    Check("cart-mails", hooks.cart_mails, SHOP, _syncs("carts")),
+    Check("cart-mails", carts.mails, SHOP, _syncs("carts")),
+    Check("cart-links", carts.links, SHOP, _syncs("carts")),
     Check("brevo-key", account.key),
     Check("brevo-ecommerce", account.ecommerce, BREVO, _syncs("orders", "products")),
     Check("brevo-attributes", account.attributes, BREVO),
@@ -83,7 +84,7 @@ async def examine(tajo: Tajo, name: str) -> Report:
     """Look at everything that the connector of this name stands on. Changes nothing; never raises `Mend`."""
     async with tajo.accounts(name, clock=Hurried(Clock()), patience=PATIENCE) as (shop, brevo):
         settings = tajo.settings.connectors[name]
-        return await consult(Visit(shop, brevo, tajo.rules(name), settings, tajo.settings.brevo.api_url))
+        return await consult(Visit(shop, brevo, tajo.rules(name), settings, tajo.settings))
 
 
 async def consult(visit: Visit, checks: Sequence[Check] = CHECKS) -> Report:

@@ -1,10 +1,9 @@
-"""Checks of what the store sends by itself: webhooks to us, reminders to shoppers. They only look."""
+"""Checks of the webhooks that the store sends us. They only look."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 import msgspec
@@ -15,8 +14,6 @@ from tajo.bigcommerce.resources import every
 from tajo.doctor.report import Finding, fine, many, mend, note, some
 from tajo.doctor.store import readable
 from tajo.doctor.visit import Visit, sound
-
-T = TypeVar("T")
 
 
 class Hook(Struct, frozen=True):
@@ -41,19 +38,14 @@ class HooksAdmin(Struct, frozen=True):
     blocked_domains: list[Blocked] | None = None
 
 
-class CartSettings(Struct, frozen=True):
-    """abandoned_carts.v3: AbandonedCartSettings."""
-
-    enable_notification: bool | None = None
-
-
 class Enveloped(Struct, frozen=True):
     """V3's single: `{"data": {...}}`."""
 
-    data: msgspec.Raw = msgspec.Raw(b"{}")
+    data: HooksAdmin = HooksAdmin()
 
 
 HOOKS = wire.pages_of(Hook)
+ADMIN = msgspec.json.Decoder(Enveloped, strict=False).decode
 HOOKS_PER_SCOPE = 10  # webhooks overview: limits
 
 
@@ -88,8 +80,8 @@ async def webhooks(visit: Visit) -> Sequence[Finding]:
 
 async def blocked(visit: Visit) -> Sequence[Finding]:
     """Domains to which BigCommerce sends nothing for the moment."""
-    answer = await readable(visit.store.get("/v3/hooks/admin", _within(HooksAdmin)), None)
-    domains = (answer.blocked_domains if answer else None) or []
+    answer = await readable(visit.store.get("/v3/hooks/admin", ADMIN), None)
+    domains = (answer.data.blocked_domains if answer else None) or []
     if not domains:
         return []
     return [
@@ -100,25 +92,6 @@ async def blocked(visit: Visit) -> Sequence[Finding]:
             "the rest",
         )
     ]
-
-
-async def cart_mails(visit: Visit) -> Sequence[Finding]:
-    """Does the store remind shoppers by itself?"""
-    settings = await readable(visit.store.get("/v3/abandoned-carts/settings", _within(CartSettings)), None)
-    if not settings or not settings.enable_notification:
-        return []
-    return [
-        note(
-            "BigCommerce's own abandoned-cart mails are on: with a series in Brevo, shoppers would get two.",
-            "switch one of them off (control panel: Settings > Abandoned cart notifications)",
-        )
-    ]
-
-
-def _within(kind: type[T]) -> Callable[[bytes], T]:
-    """A decoder of V3's single `kind`."""
-    envelope, inner = msgspec.json.Decoder(Enveloped), msgspec.json.Decoder(kind, strict=False)
-    return lambda body: inner.decode(envelope.decode(body).data)
 
 
 def _host(of: Hook | Blocked) -> str:

@@ -8,12 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from tajo.doctor.report import Finding, fine, note
 from tajo.doctor.visit import Channel, Visit
 
-GONE = frozenset({"archived", "deleted", "terminated"})  # channels.v3: status
-
 
 async def storefronts(visit: Visit) -> Sequence[Finding]:
     """Which channels could have lists of their own? Of the settings' own ones nothing is proposed."""
-    shops = [one for one in visit.channels if one.id and one.type == "storefront" and one.status not in GONE]
+    shops = visit.shops
     new = [one for one in shops if one.id not in visit.settings.storefronts]
     if len(shops) < 2 or not new:
         return [fine("Every storefront is accounted for.")]

@@ -20,6 +20,8 @@ from tajo.http import Clock
 
 T = TypeVar("T")
 
+GONE = frozenset({"archived", "deleted", "terminated"})  # channels.v3: status
+
 NO_ANSWER = 60.0  # seconds; long enough for a quota to be refilled
 
 
@@ -35,18 +37,24 @@ class Channel(Struct, frozen=True):
 class Visit:
     """Both accounts, open, and the settings of the connector between them; then, what checks have learned.
 
+    `whole`: the settings that all connectors share, with this one's among them.
     `ahead`: seconds that this machine's clock is before the store's. `customers`: the first page of them,
     `more_customers` where the next one starts. `statuses`: how many orders are in each status.
     """
 
     def __init__(
-        self, store: StoreApi, brevo: BrevoApi, rules: Rules, settings: config.Connector, brevo_url: str
+        self,
+        store: StoreApi,
+        brevo: BrevoApi,
+        rules: Rules,
+        settings: config.Connector,
+        whole: config.Settings,
     ) -> None:
         self.store = store
         self.brevo = brevo
         self.rules = rules
         self.settings = settings
-        self.brevo_url = brevo_url
+        self.whole = whole
         self.ahead: float | None = None
         self.shop = wire.Store()
         self.customers: list[wire.Customer | wire.Flaw] = []
@@ -56,6 +64,13 @@ class Visit:
         self.sites: list[wire.Site] = []
         self.attribute_names: frozenset[str] = frozenset()
         self.storefronts = ""
+
+    @property
+    def shops(self) -> list[Channel]:
+        """The channels that are storefronts, and not gone."""
+        return [
+            one for one in self.channels if one.id and one.type == "storefront" and one.status not in GONE
+        ]
 
 
 Look = Callable[[Visit], Awaitable[Sequence[Finding]]]

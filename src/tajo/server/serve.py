@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from h11 import LocalProtocolError
 from starlette.types import ASGIApp
 
 from tajo.errors import Mend
@@ -40,6 +42,7 @@ async def serve(
     `port` 0 takes any free one; `listening` gets the URL as soon as the port is open. Raises `Mend` when
     it cannot be opened.
     """
+    logging.getLogger("uvicorn.error").addFilter(_ours)
     with _listen(host, port) as listener, _settled():
         config = uvicorn.Config(
             app,
@@ -59,6 +62,15 @@ async def serve(
             stopping = tasks.create_task(_stop(server, stop))
             await server.serve(sockets=[listener])
             stopping.cancel()
+
+
+def _ours(record: logging.LogRecord) -> bool:
+    """Whether a line tells of a mistake of ours: whoever sends garbage cannot fill the log.
+
+    A `LocalProtocolError` is no mistake: the body was garbage, and has been answered 400 before we were done.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    return record.levelno >= logging.ERROR and not isinstance(error, LocalProtocolError)
 
 
 @contextmanager

@@ -239,12 +239,19 @@ def _over(skill: Skill, running: Running, situation: Situation) -> str:
 
 
 def _sold_out(product: Product, running: Running) -> str:
-    """Told of a variant, only its own stock counts; a product with variants has what they have."""
+    """Told of a variant, only its own stock counts; a product with variants has what they have.
+
+    Variants of which none has a stock of its own share the product's.
+    """
     if not product.visible:
         return "it is not sold any more"
     wanted = running.data.get("variant_id")
     variants = [one for one in product.variants if one.purchasable and wanted in (None, one.id)]
-    stocks = [one.stock for one in variants] if wanted or product.variants else [product.stock]
+    if wanted or product.variants:
+        shared = all(one.stock is None for one in product.variants)
+        stocks = [product.stock if shared else one.stock for one in variants]
+    else:
+        stocks = [product.stock]
     return "" if any(stock is None or stock > 0 for stock in stocks) else "it is sold out again"
 
 
