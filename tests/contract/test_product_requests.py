@@ -153,7 +153,9 @@ GET /v3/catalog/brands
 GET /v3/catalog/trees
 GET /v3/catalog/trees/categories
 GET /v3/carts/{cartId}
+POST /v3/carts/{cartId}/redirect_urls
 GET /v3/abandoned-carts/settings
+GET /v3/abandoned-carts/settings/channels/{channel_id}
 GET /v3/hooks
 POST /v3/hooks
 PUT /v3/hooks/{webhook_id}
