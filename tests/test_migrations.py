@@ -15,7 +15,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, inspect, select, text
+from sqlalchemy import Column, Connection, MetaData, Table, inspect, select, text
 
 from tajo.errors import Mend, Usage
 from tajo.sync.ledger import migrations, store
@@ -89,9 +89,39 @@ async def test_opening_twice_changes_nothing(database_url: str) -> None:
     assert await asked(database_url, contents) == before
 
 
+OLD = {
+    "connector": "shop",
+    "skill": "post-purchase",
+    "id": 7,
+    "person": b"p",
+    "step": 1,
+    "began": 1.0,
+    "due": 2.0,
+    "event": "order_placed",
+    "sealed": b"s",
+}
+
+
+async def test_a_database_of_an_earlier_version_keeps_what_waits_in_it(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "LATEST", "0006")
+    async with opened(database_url) as ledger, ledger.begin() as tx:
+        before = Table("sequences", MetaData(), *(Column(name) for name in (*OLD, "resource")))
+        await tx.execute(before.insert(), [OLD | {"resource": one} for one in ("orders", "carts")])
+    monkeypatch.undo()
+    assert await asked(database_url, drift) == []
+    async with opened(database_url) as ledger, ledger.begin() as tx:
+        rows = (await tx.execute(select(metadata.tables["sequences"]))).mappings().all()
+    kept = {row["resource"]: dict(row) for row in rows}
+    assert kept["orders"] == OLD | {"resource": "orders", "occasion": "order_placed"}
+    assert kept["carts"] == OLD | {"resource": "carts", "occasion": ""}
+
+
 async def test_the_migrations_are_one_line_without_branches() -> None:
     script = ScriptDirectory(str(Path(str(migrations.__file__)).parent))
-    assert len(script.get_heads()) == len(script.get_bases()) == 1
+    assert len(script.get_bases()) == 1
+    assert script.get_heads() == [store.LATEST]
 
 
 async def test_a_migration_that_breaks_off_leaves_nothing_behind(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import pytest
 
@@ -24,16 +25,31 @@ from tajo.sync.automation import (
     Wait,
 )
 from tajo.sync.connector import Connector
-from tajo.sync.ledger import erasure, queue
+from tajo.sync.ledger import carts, erasure, keeping, people, queue
+from tajo.sync.ledger import sequences as ledger_of
 from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import Ledger, open_ledger
-from tajo.sync.model import Customer, Event, EventKind, Key, Metrics, Resource, Verdict
-from tajo.sync.sequences import Sequences
+from tajo.sync.model import (
+    Cart,
+    Consent,
+    Customer,
+    Event,
+    EventKind,
+    Key,
+    Metrics,
+    Product,
+    Resource,
+    Verdict,
+    cart_key,
+)
+from tajo.sync.sequences import Sequences, hear
 from tajo.sync.weigh import Policy
 from tests.memory import MemoryPlatform, MemoryStore, Ticking, order, refund
 
 R = Resource
 HOUR, DAY = 3600.0, 86400.0
+UUID = "bc218c65-7a32-4ab7-8082-68730c074d02"
+CART = Cart(id=cart_key(UUID).id, uuid=UUID, email="a@x.test", total=Decimal(9))
 
 
 class Killed(BaseException):
@@ -48,11 +64,12 @@ class Series:
     steps: int = 3
     marketing: bool = True
     daily: bool = False
+    kinds: tuple[EventKind, ...] = (EventKind.ORDER_PLACED,)
     rule: Callable[[Running, Situation], Decision | None] = lambda _running, _now: None
     seen: list[Situation] = field(default_factory=list)
 
     def begins(self, event: Event, metrics: Metrics, now: float) -> Sequence[Begin]:
-        if event.kind is not EventKind.ORDER_PLACED:
+        if event.kind not in self.kinds:
             return ()
         return [Begin(skill="series", subject=event.key, email=event.email, due=now + HOUR)]
 
@@ -85,9 +102,10 @@ class Mailbox:
     deeds: list[Deed] = field(default_factory=list)
     coupons: list[tuple[int, str]] = field(default_factory=list)
     answer: Callable[[Deed], Done] = lambda _deed: Done(verdict=Verdict.DELIVERED)
+    blocked: bool = False
 
     async def standing(self, email: str) -> Standing:
-        return Standing(exists=True)
+        return Standing(exists=True, email_blocked=self.blocked)
 
     async def coupon(self, percent: int, seconds: float, code: str) -> None:
         self.coupons.append((percent, code))
@@ -149,6 +167,21 @@ class Shop:
         self.store.put(R.ORDERS, order(id_, email, "9", status_id=status_id, created=now, modified=now))
         await self.sync()
 
+    async def leave_cart(self) -> None:
+        self.store.put(R.CARTS, CART)
+        async with self.ledger.begin() as tx:
+            await carts.named(tx, "shop", {CART.id: CART.uuid})
+
+    def event(self, kind: EventKind, record: Product | Cart, *, variant_id: int = 0) -> Event:
+        key = Key(R.CARTS if isinstance(record, Cart) else R.PRODUCTS, record.id)
+        return Event(
+            kind=kind, key=key, at=self.clock.moment, email="a@x.test", record=record, variant_id=variant_id
+        )
+
+    async def hear(self, *events: Event) -> None:
+        async with self.ledger.begin() as tx:
+            await hear(tx, "shop", self.series, self.ledger.secret, events, now=self.clock())
+
     async def lead(self, hours: float = 0.0) -> None:
         self.clock.seconds += hours * HOUR
         await self.sequences.lead()
@@ -177,6 +210,34 @@ async def test_a_sequence_goes_from_step_to_step_at_its_times(shop: Shop) -> Non
 async def test_the_same_event_begins_it_once(shop: Shop) -> None:
     await shop.buy()
     await shop.sync()
+    await shop.lead(hours=1.01)
+    assert shop.mailbox.steps == [0]
+
+
+async def test_what_happens_to_an_order_while_a_message_of_it_waits_is_news_of_its_own(
+    shop: Shop,
+) -> None:
+    shop.series = Series(steps=1, kinds=(EventKind.ORDER_PLACED, EventKind.ORDER_STATUS_CHANGED))
+    await shop.buy()
+    await shop.buy(status_id=10)
+    await shop.lead(hours=1.01)
+    assert shop.mailbox.steps == [0, 0]
+    assert len({deed.name for deed in shop.mailbox.deeds}) == 2
+
+
+async def test_two_variants_that_are_back_at_once_are_told_both(shop: Shop) -> None:
+    shop.series = Series(steps=1, kinds=(EventKind.BACK_IN_STOCK,))
+    cap = Product(id=1, name="Cap", price=Decimal(9))
+    shop.store.put(R.PRODUCTS, cap)
+    await shop.hear(*(shop.event(EventKind.BACK_IN_STOCK, cap, variant_id=one) for one in (7, 8, 8)))
+    await shop.lead(hours=1.01)
+    assert shop.mailbox.steps == [0, 0]
+
+
+async def test_a_cart_is_met_once_however_many_of_its_events_begin_the_skill(shop: Shop) -> None:
+    shop.series = Series(steps=1, kinds=(EventKind.CART_CREATED, EventKind.CART_UPDATED))
+    await shop.leave_cart()
+    await shop.hear(*(shop.event(kind, CART) for kind in shop.series.kinds))
     await shop.lead(hours=1.01)
     assert shop.mailbox.steps == [0]
 
@@ -356,6 +417,63 @@ class TestByTheClock:
     async def test_it_wakes_for_its_rounds(self, shop: Shop) -> None:
         shop.series = Series(daily=True)
         assert await shop.sequences.next_due() == (shop.clock.seconds // DAY + 1) * DAY
+
+
+class TestConsent:
+    """Two kinds of it: to the newsletter, and to mails about carts."""
+
+    async def stands(self, shop: Shop, *, blocked_by_us: bool, about: Product | Cart) -> tuple[Consent, bool]:
+        """Whether somebody agreed, and has unsubscribed, who agreed to mails about carts alone."""
+        person = shop.ledger.secret.person("a@x.test")
+        async with shop.ledger.begin() as tx:
+            row = {"id": 1, "person": person, "storefront": 1, "granted": False, "carts_granted": True}
+            await people.remember_subscribers(tx, "shop", [row | {"read_at": 0.0}])
+            told = {"person": person, "contact_id": 1, "fingerprint": b"f", "told": Consent.WITHHELD}
+            await people.remember_contacts(
+                tx, "shop", [told | {"blocked_by_us": blocked_by_us, "abandoned": False, "met_at": 0.0}]
+            )
+        shop.mailbox.blocked = True
+        shop.series = Series(kinds=(EventKind.CART_ABANDONED, EventKind.BACK_IN_STOCK))
+        await shop.leave_cart()
+        shop.store.put(R.PRODUCTS, Product(id=1, name="Cap", price=Decimal(9)))
+        kind = EventKind.CART_ABANDONED if isinstance(about, Cart) else EventKind.BACK_IN_STOCK
+        await shop.hear(shop.event(kind, about))
+        await shop.lead(hours=1.01)
+        (situation,) = shop.series.seen
+        return situation.consent, situation.standing.email_blocked
+
+    async def test_to_mails_about_carts_is_enough_for_those(self, shop: Shop) -> None:
+        stands = await self.stands(shop, blocked_by_us=True, about=CART)
+        assert stands == (Consent.GRANTED, False)
+
+    async def test_who_unsubscribed_has_unsubscribed_from_those_too(self, shop: Shop) -> None:
+        stands = await self.stands(shop, blocked_by_us=False, about=CART)
+        assert stands == (Consent.GRANTED, True)
+
+    async def test_to_mails_about_carts_is_none_to_others(self, shop: Shop) -> None:
+        cap = Product(id=1, name="Cap", price=Decimal(9))
+        stands = await self.stands(shop, blocked_by_us=True, about=cap)
+        assert stands == (Consent.WITHHELD, True)
+
+
+async def test_what_nobody_needs_any_more_is_forgotten(shop: Shop) -> None:
+    await shop.buy()
+    await shop.lead(hours=1.01)
+    person = shop.ledger.secret.person("a@x.test")
+    for days, kept in ((89, 1), (2, 0)):
+        shop.clock.seconds += days * DAY
+        async with shop.ledger.begin() as tx:
+            await keeping.tidy(tx, "shop", shop.clock())
+            assert (await ledger_of.sent(tx, person, 0.0, but=b"")).count == kept
+
+
+async def test_a_cart_is_kept_as_long_as_its_link_brings_it_back(shop: Shop) -> None:
+    row = {"id": 1, "uuid": UUID, "person": b"p", "state": carts.ABANDONED, "amount": 1}
+    async with shop.ledger.begin() as tx:
+        await carts.remember(tx, "shop", [row | {"updated_at": 0.0, "read_at": 0.0, "sealed": b"s"}])
+        for days, sealed in ((29, b"s"), (31, None)):
+            await keeping.tidy(tx, "shop", days * DAY)
+            assert (await carts.recall(tx, "shop", [1]))[1].sealed == sealed
 
 
 async def test_who_asked_to_be_forgotten_begins_nothing(shop: Shop) -> None:

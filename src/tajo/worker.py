@@ -15,7 +15,7 @@ from tajo.errors import Busy, Later, Mend, gravest
 from tajo.http import Clock
 from tajo.sync import back_in_stock as waiting
 from tajo.sync import unsubscribes
-from tajo.sync.ledger import counts, runs
+from tajo.sync.ledger import counts, keeping, runs
 from tajo.sync.model import Store
 from tajo.sync.moments import moment
 
@@ -219,6 +219,9 @@ class Worker:
             if full:  # storefronts, groups, lists and attributes may be others by now
                 await line.connector.open()
             account = await line.connector.sync(full=full)
+            if full:
+                async with self._tajo.ledger.begin() as tx:
+                    await keeping.tidy(tx, self.name, self._clock.now())
         except Later as error:
             self._say(f"the sweep ends early: {error}")
             return

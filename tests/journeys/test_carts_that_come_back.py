@@ -88,6 +88,16 @@ async def test_who_did_not_agree_is_not_written_to(town: Town) -> None:
     assert await templates(town, "eve@example.com") == []
 
 
+async def test_who_agreed_to_mails_about_carts_alone_gets_those_and_no_others(town: Town) -> None:
+    eve = "eve@example.com"
+    await town.agree(eve, "abandoned_cart")
+    await town.pass_by(20 * MINUTE)
+    assert (await town.brevo.contact(eve))["emailBlacklisted"]  # for campaigns
+    await town.fill_cart(eve)
+    await town.pass_by(3 * HOUR)
+    assert await templates(town, eve) == [101]
+
+
 async def test_who_unsubscribes_in_the_middle_gets_nothing_more(town: Town) -> None:
     await town.fill_cart(EMAIL)
     await town.pass_by(3 * HOUR)

@@ -71,9 +71,9 @@ class Town(Street):
 
     # --- people
 
-    async def agree(self, email: str) -> None:
-        """Somebody agrees to the newsletter."""
-        wish = {"email": email, "channel_id": 1, "consents": ["marketing_newsletter"]}
+    async def agree(self, email: str, *consents: str) -> None:
+        """Somebody agrees to these kinds of mail: to the newsletter, where none is named."""
+        wish = {"email": email, "channel_id": 1, "consents": list(consents or ["marketing_newsletter"])}
         panel = f"/_sandbox/panel/stores/{self.shop.store.hash}/v3"
         assert await self._ask("POST", f"{panel}/customers/subscribers", wish)
 

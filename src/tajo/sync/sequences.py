@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from hashlib import blake2b
 from itertools import groupby
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from tajo.errors import Later, Mend
 from tajo.sync.automation import (
@@ -37,7 +38,7 @@ from tajo.sync.ledger.outgoing import PARKED
 from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.sequences import Kept
 from tajo.sync.ledger.store import Ledger, Tx
-from tajo.sync.model import Cart, Consent, Customer, Event, Key, Order, Product, Resource, Verdict
+from tajo.sync.model import Cart, Consent, Customer, Event, Key, Order, Product, Resource, Verdict, cart_key
 from tajo.sync.ports import Source
 from tajo.sync.weigh.contacts import buyer, metrics
 from tajo.sync.weigh.desk import plausible
@@ -89,7 +90,7 @@ async def hear(
         if person in silent:
             continue
         for one in automation.begins(event, metrics(facts[person].purchases), now):
-            kept = _kept(one, secret, person, now, event=str(event.kind), data=_told(event))
+            kept = _kept(one, secret, person, now, event=event)
             await ledger.begin(tx, connector, [kept], restart=one.restart)
 
 
@@ -199,7 +200,7 @@ class Sequences:
                 return
             one = self._automation().begins_now(skill, subject, customer, metrics(bought), now)
             if one:
-                kept = _kept(one, secret, person, now, event="", data={})
+                kept = _kept(one, secret, person, now)
                 await ledger.begin(tx, self._connector, [kept], restart=one.restart)
 
     async def _subjects(self, keys: set[Key]) -> dict[Key, Subject]:
@@ -224,7 +225,7 @@ class Sequences:
     async def _step(self, kept: Kept, subject: Subject | None) -> None:
         whose = self._ledger.secret.unseal(kept.sealed, kept.person, Whose)
         standing = await self._performer.standing(whose.email)
-        situation = await self._situation(kept, subject, standing)
+        situation = await self._situation(kept, whose.data, subject, standing)
         running = Running(
             skill=kept.skill,
             subject=kept.subject,
@@ -248,22 +249,29 @@ class Sequences:
             case Act() as act:
                 await self._do(kept, whose.email, act, situation.code)
 
-    async def _situation(self, kept: Kept, subject: Subject | None, standing: Standing) -> Situation:
-        now, person = self._now(), kept.person
+    async def _situation(
+        self, kept: Kept, data: Mapping[str, Any], subject: Subject | None, standing: Standing
+    ) -> Situation:
+        now, person, cart = self._now(), kept.person, _cart(kept.subject, data)
         async with self._ledger.begin() as tx:
             facts = (await people.facts(tx, self._connector, [person]))[person]
             # A deed that was begun and never heard of again must not stand in its own way.
             sent = await ledger.sent(tx, person, now - DAY, but=_name(self._connector, kept))
+        agreed = facts.granted
+        if kept.subject.resource is Resource.CARTS and facts.carts_granted:
+            agreed = True  # whom we blocklisted for want of the other consent has not unsubscribed
+            blocked = standing.email_blocked and not facts.told.blocked_by_us
+            standing = structs.replace(standing, email_blocked=blocked)
         return Situation(
             now=now,
             subject=subject,
             standing=standing,
-            consent=Consent.GRANTED if facts.granted else Consent.WITHHELD,
+            consent=Consent.GRANTED if agreed else Consent.WITHHELD,
             metrics=metrics(facts.purchases),
             bought_at=facts.purchases.last,
             sent_today=sent.count,
             first_sent=sent.first,
-            link=self._link(kept.subject) if kept.subject.resource is Resource.CARTS else "",
+            link=self._link(cart) if cart else "",
             code=self._ledger.secret.token(f"coupon:{_name(self._connector, kept).hex()}")[:10].upper(),
         )
 
@@ -356,23 +364,42 @@ class Sequences:
         self._journal(f"{kept.skill} for {kept.subject.resource.removesuffix('s')} {kept.subject.id}: {what}")
 
 
-def _kept(one: Begin, secret: Secret, person: bytes, now: float, *, event: str, data: dict[str, Any]) -> Kept:
-    """A sequence that begins now, as it is kept."""
+def _kept(one: Begin, secret: Secret, person: bytes, now: float, *, event: Event | None = None) -> Kept:
+    """A sequence that begins now, as it is kept. `event`: None if the clock began it."""
+    data = _told(event) if event else {}
     return Kept(
         skill=one.skill,
         subject=one.subject,
         person=person,
+        occasion=_occasion(event) if event else "",
         step=0,
         began=now,
         due=one.due,
-        event=event,
+        event=str(event.kind) if event else "",
         sealed=secret.seal(Whose(email=one.email.lower(), data=data), person),
     )
 
 
+def _cart(subject: Key, data: Mapping[str, Any]) -> Key | None:
+    """The cart that a sequence is about, or in which that lies which it is about."""
+    if subject.resource is Resource.CARTS:
+        return subject
+    return cart_key(data["cart_id"]) if data.get("cart_id") else None
+
+
+def _occasion(event: Event) -> str:
+    """What happens to an order, or to a variant of a product, is news each time; a cart and a person are met
+    once, however many of their events begin the same skill.
+    """
+    if event.key.resource not in (Resource.ORDERS, Resource.PRODUCTS):
+        return ""
+    return f"{event.kind}/{event.variant_id}" if event.variant_id else str(event.kind)
+
+
 def _name(connector: str, kept: Kept) -> bytes:
     """The name of a step of this sequence: another one if it begins anew."""
-    parts = (connector, kept.skill, str(kept.subject), kept.person.hex(), repr(kept.began), str(kept.step))
+    whose = (connector, kept.skill, str(kept.subject), kept.person.hex(), kept.occasion)
+    parts = (*whose, repr(kept.began), str(kept.step))
     return blake2b("\n".join(parts).encode(), digest_size=16).digest()
 
 
@@ -390,8 +417,14 @@ def _told(event: Event) -> dict[str, Any]:
     """What only the event knows, and no later look would tell."""
     facts = {
         "status_before": event.status_before,
-        "refunded": str(event.refunded) if event.refunded else None,
+        "refunded": _money(event.refunded) if event.refunded else None,
         "variant_id": event.variant_id or None,
         "stock_before": event.stock_before,
+        "price_before": None if event.price_before is None else _money(event.price_before),
+        "cart_id": event.cart_id or None,
     }
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def _money(amount: Decimal) -> float:
+    return float(round(amount, 2))

@@ -52,13 +52,17 @@ class Purchases(Struct):
 
 
 class Facts(Struct):
-    """All that the ledger knows of one person. `primary`: the account that speaks for them."""
+    """All that the ledger knows of one person. `primary`: the account that speaks for them.
+
+    `granted`: they agreed to marketing mail; `carts_granted`: to mails about carts that they left behind.
+    """
 
     accounts: set[int] = field(default_factory=set)
     primary: int = 0
     primary_rank: tuple[float, int] = (0.0, 0)
     purchases: Purchases = field(default_factory=Purchases)
     granted: bool = False
+    carts_granted: bool = False
     storefronts: set[int] = field(default_factory=set)
     told: Told = Told()
     abandoned: bool = False
@@ -104,10 +108,13 @@ async def facts(tx: Tx, connector: str, people: Collection[bytes]) -> dict[bytes
     for person, *bought in await tx.execute(query):
         _note(known[person], *bought)
     s = subscribers.c
-    for person, storefront, granted in await tx.execute(
-        select(s.person, s.storefront, s.granted).where(s.connector == connector, s.person.in_(people))
+    for person, storefront, granted, carts_granted in await tx.execute(
+        select(s.person, s.storefront, s.granted, s.carts_granted).where(
+            s.connector == connector, s.person.in_(people)
+        )
     ):
         known[person].granted |= granted
+        known[person].carts_granted |= bool(carts_granted)
         known[person].storefronts.add(storefront)
     query = select(contacts).where(contacts.c.connector == connector, contacts.c.person.in_(people))
     for row in await tx.execute(query):

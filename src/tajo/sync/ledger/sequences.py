@@ -19,12 +19,14 @@ BEGUN, DONE = "begun", "done"
 class Kept(Struct, frozen=True, kw_only=True):
     """A sequence as it is kept. `sealed`: who and about what; `step`: the next one, from 0.
 
-    `began`, `due`: seconds since 1970.
+    `occasion`: another sequence of the same skill, for the same person and about the same subject, runs
+    beside it if it has another. `began`, `due`: seconds since 1970.
     """
 
     skill: str
     subject: Key
     person: bytes
+    occasion: str
     step: int
     began: float
     due: float
@@ -48,6 +50,7 @@ async def begin(tx: Tx, connector: str, kept: Iterable[Kept], *, restart: bool) 
             "resource": one.subject.resource,
             "id": one.subject.id,
             "person": one.person,
+            "occasion": one.occasion,
             "step": one.step,
             "began": one.began,
             "due": one.due,
@@ -75,16 +78,14 @@ async def due(tx: Tx, connector: str, *, now: float, limit: int) -> list[Kept]:
     """Whose next step is due, longest first."""
     s = sequences.c
     rows = await tx.execute(
-        select(s.skill, s.resource, s.id, s.person, s.step, s.began, s.due, s.event, s.sealed)
-        .where(s.connector == connector, s.due <= now)
-        .order_by(s.due)
-        .limit(limit)
+        select(sequences).where(s.connector == connector, s.due <= now).order_by(s.due).limit(limit)
     )
     return [
         Kept(
             skill=row.skill,
             subject=Key(Resource(row.resource), row.id),
             person=row.person,
+            occasion=row.occasion,
             step=row.step,
             began=row.began,
             due=row.due,
@@ -121,6 +122,7 @@ def _this(statement: Any, connector: str, kept: Kept) -> Any:
         s.resource == kept.subject.resource,
         s.id == kept.subject.id,
         s.person == kept.person,
+        s.occasion == kept.occasion,
         s.began == kept.began,
         s.step == kept.step,
     )

@@ -42,6 +42,9 @@ HURRY = 0.5
 #: Who migrates holds this advisory lock of PostgreSQL; any number of our own will do.
 _MIGRATION = 0x74616A6F
 
+#: The version of the tables that the code expects.
+LATEST = "0007"
+
 
 class Ledger:
     """The memory of all connectors: an engine, and the secret behind its hashes."""
@@ -289,7 +292,7 @@ def _migrate(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", "tajo.sync.ledger:migrations")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, LATEST)
 
 
 def _first_line(error: Exception) -> str:

@@ -129,6 +129,7 @@ subscribers = _table(
     Column("person", Octets, nullable=False),
     Column("storefront", Integer, nullable=False),
     Column("granted", Boolean, nullable=False),
+    Column("carts_granted", Boolean),
     Column("read_at", Double, nullable=False),
     index=("person",),
 )
@@ -387,6 +388,7 @@ sequences = Table(
     Column("resource", String(16), primary_key=True),
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("person", Octets, primary_key=True),
+    Column("occasion", String(64), primary_key=True),
     Column("step", Integer, nullable=False),
     Column("began", Double, nullable=False),
     Column("due", Double, nullable=False),

@@ -43,6 +43,7 @@ async def subscribers(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
             "person": person,
             "storefront": s.storefront,
             "granted": "marketing_newsletter" in s.consents,
+            "carts_granted": "abandoned_cart" in s.consents,
             "read_at": batch.read_at,
         }
         for person, s in ((desk.secret.person(s.email), s) for s in found if plausible(s.email))
