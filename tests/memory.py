@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
+from math import inf
 
 import msgspec
 from msgspec.structs import replace
@@ -76,6 +77,7 @@ class MemoryStore:
     )
     now: Callable[[], float] = field(default_factory=Ticking)
     calls: int = 0
+    codes: dict[str, tuple[int, float]] = field(default_factory=dict)  # percent, until when
 
     def put(self, resource: Resource, *records: Record) -> None:
         for record in records:
@@ -132,6 +134,9 @@ class MemoryStore:
             for s in mine
         }
         return bool(mine)
+
+    async def discount(self, percent: int, seconds: float, code: str) -> None:
+        self.codes[code] = percent, self.now() + seconds if seconds else inf
 
     def page_size(self, resource: Resource) -> int:
         return self.page

@@ -625,6 +625,15 @@ async def test_everybody_hears_why_their_code_did_not_get_there() -> None:
     assert [type(one) for one in heard] == [Mend] * 4
 
 
+async def test_an_account_without_coupons_is_told_that_discounts_need_them() -> None:
+    account = Account()
+    account.answer("POST /couponCollections", 403, {"code": "permission_denied", "message": "No."})
+    with pytest.raises(Mend) as said:
+        await account.actions.coupon(10, 86400, "A1")
+    assert "no coupon codes for this account" in said.value.problem
+    assert "leave discounts out" in said.value.mend
+
+
 async def test_codes_of_a_call_that_was_broken_off_are_not_believed_to_be_there() -> None:
     account = Account()
     before, sender, other = (

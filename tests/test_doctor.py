@@ -32,6 +32,7 @@ LISTS = "lists: {all_customers: Everybody, buyers: Buyers}\n"
 DOC = Path(__file__).parents[1] / "docs" / "troubleshooting.md"
 CART_MAILS = "/v3/abandoned-carts/settings"
 NO_ENTRANCE = "/v3/carts/00000000-0000-0000-0000-000000000000/redirect_urls"
+NO_CODE = "/v3/promotions/0/codes/0"
 QUOTA = {
     "x-rate-limit-requests-quota": "150",
     "x-rate-limit-requests-left": "140",
@@ -560,7 +561,35 @@ async def test_whether_carts_can_be_made_is_asked_without_making_one(practice: P
     practice.shop[NO_ENTRANCE] = answer
     report = await practice.examine(SERVER + SKILL)
     assert said(report, "cart-links") == [("fine", "Recovery links can bring carts back.")]
-    assert [path for method, path in practice.asked if method != "GET"] == [NO_ENTRANCE]
+    assert [path for method, path in practice.asked if method == "POST"] == [NO_ENTRANCE]
+
+
+async def test_a_token_that_may_not_make_codes_is_told_which_skills_will_wait(practice: Practice) -> None:
+    practice.shop[NO_CODE] = refusal(403)
+    report = await practice.examine(SKILL)
+    grade, words, mend = only(report, "discounts")
+    assert (report.exit_code, grade) == (3, "mend")
+    assert "the scope store_v2_marketing (Marketing), to modify" in words
+    assert "the steps of the skill abandoned-cart that promise one will wait" in words
+    assert "leave discounts out" in mend
+    assert "create a new account with this scope too" in mend
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(204), refusal(404), refusal(422)])
+async def test_whether_codes_can_be_made_is_asked_without_making_one(practice: Practice, answer: Any) -> None:
+    practice.shop[NO_CODE] = answer
+    found = said(await practice.examine(SKILL), "discounts")
+    assert found == [("fine", "Discount codes can be made valid in the store.")]
+    assert [path for method, path in practice.asked if method == "DELETE"] == [NO_CODE]
+
+
+async def test_whoever_promises_no_discounts_is_not_asked_for_their_scope(practice: Practice) -> None:
+    practice.shop[NO_CODE] = refusal(403)
+    skill = SKILL.replace("{enabled", "{sequence: [{template_id: 1}], enabled").replace(
+        ", templates: [1, 2, 3]", ""
+    )
+    report = await practice.examine(skill + "lists: {all_customers: Everybody, buyers: Buyers}\n")
+    assert said(report, "discounts") == []
 
 
 # Brevo

@@ -134,7 +134,7 @@ class Shop:
         self.products = products
         self.refuses = refuses
         self.coupons = coupons
-        self.may_write = True
+        self.may_write = self.may_redeem = True
         self.accounts = {0}
         self.carts: dict[str, list[dict[str, Any]]] = {}
         self.heads: list[dict[str, Any]] = []
@@ -176,6 +176,8 @@ class Shop:
             case ["carts", uuid, "redirect_urls"] if uuid in self.carts:
                 number = len(self.asked)
                 return _data({"checkout_url": f"https://shop.example/cart.php?id={uuid}&token={number}"})
+            case ["checkouts", *_] if not self.may_redeem:
+                return httpx.Response(403, json={"title": "You don't have a required scope"})
             case ["checkouts", uuid, "coupons"] if uuid in self.carts and body["coupon_code"] in self.coupons:
                 self.redeemed.append(body["coupon_code"])
                 return _data({})
@@ -326,6 +328,16 @@ async def test_a_dead_coupon_is_left_out_and_said() -> None:
     shop = Shop(product(1), coupons=["TEN"])
     restored = await shop.bring_back(cart(line(1), coupons=("OLD", "TEN")))
     assert (restored.coupons, shop.redeemed) == (("OLD",), ["TEN"])
+
+
+async def test_a_token_that_may_not_redeem_coupons_is_told_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shop = Shop(product(1), coupons=["TEN"])
+    shop.may_redeem = False
+    restored = await shop.bring_back(cart(line(1), coupons=("TEN",)))
+    assert (len(shop.carts), restored.coupons) == (1, ("TEN",))
+    assert "it needs the scope store_checkout (Checkouts)" in caplog.text
 
 
 async def test_of_a_product_that_cannot_be_understood_the_store_itself_must_say() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from math import inf
 
 import pytest
 
-from tajo.errors import Later
+from tajo.errors import Later, Mend
 from tajo.sync.automation import (
     Act,
     Begin,
@@ -382,6 +383,28 @@ async def test_a_discount_has_a_code_of_its_own_that_is_the_same_at_every_attemp
     await shop.lead()
     (percent, code), again = shop.mailbox.coupons
     assert (percent, code) == again == (10, shop.mailbox.steps[0])
+    assert shop.store.codes == {code: (10, inf)}
+
+
+async def test_nobody_hears_of_a_code_that_the_store_does_not_take(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def forbidden(percent: int, seconds: float, code: str) -> None:
+        raise Mend("the token lacks a scope", "give it that")
+
+    await shop.buy()
+    shop.series.rule = lambda _running, now: Act(
+        verb="send-email", params={"step": now.code}, then=None, discount=10, discount_seconds=DAY
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(shop.store, "discount", forbidden)
+        await shop.lead(hours=1.01)
+    assert (shop.mailbox.coupons, shop.mailbox.deeds) == ([], [])
+    assert "waits: the token lacks a scope" in shop.said[-1]
+    await shop.lead(hours=0.1)
+    ((code, (percent, until)),) = shop.store.codes.items()
+    assert (percent, [code]) == (10, shop.mailbox.steps)
+    assert DAY - 1 < until - shop.clock.seconds < DAY
 
 
 class TestByTheClock:

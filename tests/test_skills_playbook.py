@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tajo.skills import Manners, Playbook, Shop, settled, shelf
+from tajo.skills import Manners, Playbook, Shop, settled, shelf, tryout
 from tajo.skills.model import CONNECTOR_SKILLS, Skill
 from tajo.skills.quiet import is_quiet, quiet_until
 from tajo.skills.tryout import Moment, Sample, play, try_out
@@ -121,10 +121,14 @@ def begun(book: Playbook, kind: str, metrics: Metrics = STRANGER) -> Begin:
 def played(
     book: Playbook, kind: str, look: Callable[[float], Situation] = situation, metrics: Metrics = STRANGER
 ) -> list[Moment]:
-    return list(play(book, begun(book, kind, metrics), kind, T, look))
+    return list(play(book, first(begun(book, kind, metrics), kind), look))
 
 
-def hours(moments: list[Moment]) -> list[float]:
+def first(begin: Begin, kind: str) -> Running:
+    return tryout.begun(begin, kind, T, origin=EMAIL)
+
+
+def hours(moments: Sequence[Moment]) -> list[float]:
     """When something was sent, in hours since the begin."""
     return [(one.at - T) / HOUR for one in moments if isinstance(one.decision, Act)]
 
@@ -244,6 +248,7 @@ def test_an_abandoned_cart_gets_three_mails_with_growing_discounts() -> None:
             "recovery_url": "https://tajo.example/r/x",
             "discount_percent": 15,
             "discount_code": "CODE",
+            "discount_expires": "2026-03-06",
         },
     }
 
@@ -312,7 +317,8 @@ def test_each_moment_of_an_order_has_its_own_mail() -> None:
         order = replace(ORDER, status=status, status_id=number)
         book = playbook(skill("order-notifications"))
         (begin,) = book.begins(event("order_status_changed", order), Metrics(), T)
-        moments = play(book, begin, "order_status_changed", T, lambda at, order=order: situation(at, order))
+        running = first(begin, "order_status_changed")
+        moments = play(book, running, lambda at, order=order: situation(at, order))
         acts = [one.decision for one in moments if isinstance(one.decision, Act)]
         sent[status] = [act.params["templateId"] for act in acts]
     assert sent == {"Shipped": [2], "Cancelled": [3]}
@@ -578,13 +584,48 @@ def test_a_candidate_begins_if_all_conditions_hold() -> None:
 
 def test_trying_a_skill_out_goes_the_same_ways() -> None:
     shipped = SHIPPED.skills["abandoned-cart"]
-    begin, moments = try_out(shipped, Manners(), Sample(now=T, event="cart_abandoned", guest=True))
-    assert begin is not None
-    assert hours(moments) == [2, 26, 74]
-    _, moments = try_out(
-        shipped, Manners(quiet=quiet_hours("12:00-18:00")), Sample(now=T, event="cart_abandoned")
-    )
-    assert isinstance(moments[0].decision, Wait)
-    assert try_out(SHIPPED.skills["win-back"], Manners(), Sample(now=T))[0] is not None
-    nothing = Sample(now=T, event="order_status_changed", status="Pending")
-    assert try_out(SHIPPED.skills["order-notifications"], Manners(), nothing) == (None, [])
+    trial = try_out(shipped, Manners(), Sample(now=T, event="cart_abandoned", guest=True))
+    assert (trial.why, hours(trial.moments)) == ("", [2, 26, 74])
+    quiet = Manners(quiet=quiet_hours("12:00-18:00"))
+    trial = try_out(shipped, quiet, Sample(now=T, event="cart_abandoned"))
+    assert isinstance(trial.moments[0].decision, Wait)
+
+
+@given(st.floats(1_700_000_000, 1_900_000_000))
+def test_trying_win_back_out_always_begins(now: float) -> None:
+    assert try_out(SHIPPED.skills["win-back"], Manners(), Sample(now=now)).why == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "sample", "why"),
+    [
+        (
+            "order-notifications",
+            {},
+            Sample(now=T, event="order_status_changed", status="Pending"),
+            "not so: status: shipped, cancelled",
+        ),
+        ("abandoned-cart", {}, Sample(now=T, event="cart_recovered"), "`cart_recovered` ends it"),
+        (
+            "abandoned-cart",
+            {"detection": {"exclude_logged_out": True}},
+            Sample(now=T, event="cart_abandoned", guest=True),
+            "guests are left out (`detection.exclude_logged_out`)",
+        ),
+        (
+            "abandoned-cart",
+            {
+                "triggers": [
+                    {"event": "cart_abandoned", "conditions": [{"cart_value": "> 80"}]},
+                    {"event": "cart_abandoned", "conditions": [{"orders_count": ">= 1"}]},
+                ]
+            },
+            Sample(now=T, event="cart_abandoned"),
+            "not so: cart_value > 80; nor: orders_count >= 1",
+        ),
+        ("abandoned-cart", {"sequence": []}, Sample(now=T, event="cart_abandoned"), "it has no steps"),
+    ],
+)
+def test_what_begins_nothing_says_why(name: str, options: Any, sample: Sample, why: str) -> None:
+    trial = try_out(skill(name, **options), Manners(), sample)
+    assert (trial.why, trial.moments) == (why, ())

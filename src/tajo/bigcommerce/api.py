@@ -37,6 +37,8 @@ SCOPES = {  # path prefix -> the OAuth scope that reading it needs (api-accounts
     "/v3/orders": "store_v2_orders_read_only (Orders)",
     "/v3/catalog": "store_v2_products_read_only (Products)",
     "/v3/carts": "store_cart_read_only (Carts)",
+    "/v3/checkouts": "store_checkout_read_only (Checkouts)",
+    "/v3/promotions": "store_v2_marketing_read_only (Marketing)",
     "/v3/inventory": "store_inventory_read_only (Store Inventory)",
     "/v3/content/scripts": "store_v2_content (Content)",
 }
@@ -113,7 +115,27 @@ class Api:
             return decode(b"")
         raise Later(f"{route} was answered without a body", seconds=60)  # an empty list would mean deletions
 
-    async def send(self, method: str, path: str, body: Any = None, *, route: str = "") -> bool:
+    async def post(self, path: str, body: Any, decode: Callable[[bytes], T], *, route: str = "") -> T:
+        """Make something of `body`, as JSON, and decode the answer; said once, as `send` says a POST.
+
+        Raises as `get` does, and `Declined` with status 404 where there is no such place.
+        """
+        content = msgspec.json.encode(body)
+        answer = await self._ask(
+            "POST", path, f"POST {route or path}", body=content, decode=decode, once=True
+        )
+        value: T = answer.value
+        return value
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        params: Mapping[str, Any] | None = None,
+        route: str = "",
+    ) -> bool:
         """Write `body`, as JSON, to `path`, or delete what is there; False if it does not exist (404).
 
         PUT and DELETE do the same when they are said twice, so they are tried again like a reading. A POST
@@ -122,7 +144,8 @@ class Api:
         """
         route = f"{method} {route or path}"
         content = None if body is None else msgspec.json.encode(body)
-        answer = await self._ask(method, path, route, body=content, decode=_unread, once=method == "POST")
+        once = method == "POST"
+        answer = await self._ask(method, path, route, params=params, body=content, decode=_unread, once=once)
         return answer.status != 404
 
     async def close(self) -> None:

@@ -7,11 +7,11 @@ whatever the store refuses all the same is found by halves, in one and the same 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
-import msgspec
 from msgspec import Struct
 
 from tajo.bigcommerce import records, wire
@@ -24,7 +24,7 @@ from tajo.sync.model import Cart, CartLine
 from tajo.sync.ports import urgent
 from tajo.sync.recovery import LeftOut, Restored, Why
 
-T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 CARTS, ITEMS = "/v3/carts", "/v3/carts/{id}/items"
 REDIRECTS, COUPONS = "/v3/carts/{id}/redirect_urls", "/v3/checkouts/{id}/coupons"
@@ -84,7 +84,7 @@ class CartRecovery:
         """See `Till.entrance`."""
         urgent.set(True)
         try:
-            urls = await _post(self._api, REDIRECTS, uuid, {}, _urls)
+            urls = await self._api.post(_of(REDIRECTS, uuid), {}, _urls, route=REDIRECTS)
         except Declined as no:
             if no.status != GONE:
                 raise
@@ -109,13 +109,15 @@ class CartRecovery:
 
     async def _redeem(self, uuid: str, coupons: Sequence[str]) -> tuple[str, ...]:
         """Put coupons into a cart, whose checkout has the same id; returns those that are not taken."""
-        path, dead = COUPONS.replace("{id}", uuid), []
+        path, dead = _of(COUPONS, uuid), []
         for code in coupons:
             try:
                 await self._api.send("POST", path, {"coupon_code": code}, route=COUPONS)
             except Declined as no:
                 if no.status not in REFUSALS | {FORBIDDEN}:
                     raise
+                if no.status == FORBIDDEN:  # not the coupon's fault, but nothing that a shopper could mend
+                    _log.warning("coupons do not come back with carts: %s", no)
                 dead.append(code)
         return tuple(dead)
 
@@ -156,9 +158,9 @@ class _Basket:
 
     async def _put(self, lines: dict[str, Any]) -> None:
         if self.uuid:
-            await _post(self._api, ITEMS, self.uuid, lines, msgspec.json.decode)
+            await self._api.send("POST", _of(ITEMS, self.uuid), lines, route=ITEMS)
             return
-        made = await _post(self._api, CARTS, "", self._head | lines, _made)
+        made = await self._api.post(CARTS, self._head | lines, _made)
         if not isinstance(made, wire.MadeCart):
             raise Later(f"POST {CARTS} was answered without the id of a cart")
         self.uuid = made.id
@@ -262,13 +264,9 @@ def _name(one: Wanted) -> str:
     return "" if line.sku.isdecimal() else quote(line.sku, safe="")
 
 
+def _of(route: str, uuid: str) -> str:
+    return route.replace("{id}", uuid)
+
+
 def _title(line: CartLine) -> str:
     return f"{line.name} ({line.options})" if line.options else line.name
-
-
-async def _post(api: Api, route: str, uuid: str, body: Any, decode: Callable[[bytes], T]) -> T:
-    """POST, once, and understand the answer. Raises as `Api.get` does."""
-    path, content = route.replace("{id}", uuid), msgspec.json.encode(body)
-    answer = await api._ask("POST", path, f"POST {route}", body=content, decode=decode, once=True)
-    value: T = answer.value
-    return value

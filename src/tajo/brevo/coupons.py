@@ -1,6 +1,6 @@
 """Coupon codes as Brevo keeps them: each discount has a collection, each code is put into it.
 
-Brevo only keeps codes; what one takes off is a matter of the store, where it must exist as well. By itself
+Brevo only keeps codes; what one takes off is a matter of the store, which has it before Brevo does. By itself
 Brevo hands a code out only in a template that names the collection, so no template should name one of these:
 each code here has gone to somebody already.
 """
@@ -11,7 +11,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 
-from tajo.brevo.api import COLLECTIONS_PAGE, DUPLICATE, Api, Rejected
+from tajo.brevo.api import COLLECTIONS_PAGE, DUPLICATE, Api, Rejected, SwitchedOff
 from tajo.errors import Later, Mend
 
 COUPONS = "POST /coupons"
@@ -57,6 +57,11 @@ class Coupons:
         try:
             self._api.soon(COUPONS)
             await self._put(name, codes)
+        except SwitchedOff as error:
+            return SwitchedOff(
+                f"Brevo keeps no coupon codes for this account, and a discount needs one: {error.problem}",
+                f"{error.mend}; or leave discounts out",
+            )
         except (Later, Mend) as error:
             return error
         except Rejected as error:

@@ -5,7 +5,7 @@ need it are left out. Nothing is changed on either side, and no finding holds a 
 any other personal datum. docs/troubleshooting.md tells each check's symptom, cause and mend.
 
 `report` is what comes out, `visit` what goes in; the checks are in `store`, `scopes`, `hooks`,
-`carts`, `account`, `data` and `storefronts`, their table in `checks`.
+`carts`, `discounts`, `account`, `data` and `storefronts`, their table in `checks`.
 """
 
 from tajo.doctor.checks import CHECKS, examine

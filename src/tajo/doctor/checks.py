@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tajo import config
 from tajo.app import Tajo
-from tajo.doctor import account, carts, data, hooks, scopes, store
+from tajo.doctor import account, carts, data, discounts, hooks, scopes, store
 from tajo.doctor.report import GRADES, Finding, Report, mend, note
 from tajo.doctor.scopes import allowed
 from tajo.doctor.storefronts import storefronts
@@ -67,6 +67,7 @@ CHECKS: tuple[Check, ...] = (
     Check("webhooks-blocked", hooks.blocked, SHOP),
     Check("cart-mails", carts.mails, SHOP, _syncs("carts")),
     Check("cart-links", carts.links, SHOP, _syncs("carts")),
+    Check("discounts", discounts.codes, SHOP),
     Check("brevo-key", account.key),
     Check("brevo-ecommerce", account.ecommerce, BREVO, _syncs("orders", "products")),
     Check("brevo-attributes", account.attributes, BREVO),

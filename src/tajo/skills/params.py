@@ -16,6 +16,7 @@ from tajo.skills.model import Skill, Step, Variant
 from tajo.skills.templates import render
 from tajo.sync.automation import Running, Situation, Subject
 from tajo.sync.model import Cart, CartLine, Customer, Line, Order, Product
+from tajo.sync.moments import moment
 
 
 class Shop(Struct, frozen=True, kw_only=True):
@@ -49,7 +50,7 @@ def rendered(
 
     `variant`: the subject and the template that go before the step's own.
     """
-    known = _known(running, situation, shop, discount)
+    known = _known(running, situation, shop, _offer(step, situation, discount))
     chosen = _given(subject=variant.subject, template_id=variant.template_id or None) if variant else {}
     own = render({**step.params, **chosen}, _roots(known, running, situation))
     params = known | own.get("params", {})
@@ -74,16 +75,25 @@ def rendered(
             return dict(own)
 
 
-def _known(running: Running, situation: Situation, shop: Shop, discount: int) -> dict[str, Any]:
+def _offer(step: Step, situation: Situation, discount: int) -> dict[str, Any]:
+    """A discount, if there is one. `discount_expires`: the last day of a code that ends, in UTC."""
+    if not discount:
+        return {}
+    offer: dict[str, Any] = {"discount_percent": discount, "discount_code": situation.code}
+    if step.discount_seconds:
+        offer["discount_expires"] = moment(situation.now + step.discount_seconds).date().isoformat()
+    return offer
+
+
+def _known(running: Running, situation: Situation, shop: Shop, offer: Mapping[str, Any]) -> dict[str, Any]:
     about = _about(situation.subject, shop, running.data.get("variant_id"))
-    offer = {"discount_percent": discount, "discount_code": situation.code} if discount else {}
     return {**running.data, **about, **_given(recovery_url=situation.link), **offer}
 
 
 def _roots(known: Mapping[str, Any], running: Running, situation: Situation) -> dict[str, Any]:
     """What templates may name."""
     kind = type(situation.subject).__name__.lower()  # cart, order, product, customer
-    offers = ("recovery_url", "discount_code", "discount_percent")
+    offers = ("recovery_url", "discount_code", "discount_percent", "discount_expires")
     return {
         "contact": dict(situation.standing.attributes) | {"email": running.email},
         "event": running.data,

@@ -21,6 +21,7 @@ ROOTS = (
     "recovery_url",
     "discount_code",
     "discount_percent",
+    "discount_expires",
 )
 """What a name may begin with. `event`: what only the event knew that began the sequence."""
 

@@ -67,6 +67,13 @@ class Source(Protocol):
         """
         ...
 
+    async def discount(self, percent: int, seconds: float, code: str) -> None:
+        """Let the checkout take this code, once: so many percent off a cart, for so long (0: without end).
+
+        It may last a day longer. Twice is once. Raises `Mend` where we may not.
+        """
+        ...
+
     async def count(self, resource: Resource, *, since: datetime | None) -> int:
         """How many records `pages` would meet, in one call."""
         ...

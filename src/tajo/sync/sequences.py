@@ -289,7 +289,8 @@ class Sequences:
             await self._done(kept, name, act.then)
             return
         try:
-            if act.discount:
+            if act.discount:  # the store must take the code before anybody hears of it
+                await self._source.discount(act.discount, act.discount_seconds, code)
                 await self._performer.coupon(act.discount, act.discount_seconds, code)
             deed = Deed(name=name.hex(), verb=act.verb, email=email, params=act.params)
             done = await self._performer.act(deed)
