@@ -14,17 +14,19 @@ help: ## List the targets
 demo: .venv/.runtime ## A simulated store's history arrives in a simulated Brevo
 	@$(BIN)/tajo demo
 
-test: .venv/.dev ## All tests, on SQLite and on a PostgreSQL of their own
+test: .venv/.dev ## All tests, on SQLite, on a PostgreSQL of their own and in Chromium
 	@scripts/postgres
+	@scripts/chromium
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 nightly: .venv/.dev ## A thousand storms of each kind, in an hour or so
 	@TAJO_STORMS=1000 $(BIN)/python -m pytest -q -n 2 --timeout 7200 tests/storms
 
-lint: .venv/.dev ## Style, format and types
+lint: .venv/.dev ## Style, format, types, and known vulnerabilities of what is locked
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
+	@scripts/audit
 
 bench: .venv/.dev ## Calls, time and memory against the limits' floor
 	@$(BIN)/python -m benchmarks $(ARGS)
