@@ -38,6 +38,7 @@ from tajo.sync.model import (
     Write,
     cart_key,
 )
+from tajo.sync.ports import Writes
 
 DAY_ONE = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -244,6 +245,11 @@ class MemoryPlatform:
     def event_writes(self, event: Event) -> Sequence[Write]:
         value = {"event": event.kind, "about": str(event.key), "email": event.email}
         return [replace(self._write(event.key, value), what=str(event.kind))]
+
+    async def tell_many(self, writes: Writes) -> list[int]:
+        """What is refused or comes too early is left to be told alone, which says why."""
+        outcomes = await self.tell([writes[place] for place in range(len(writes))])
+        return [outcome.contact_id or 0 for outcome in outcomes]
 
     async def tell(self, writes: Sequence[Write]) -> list[Outcome]:
         self.calls += 1

@@ -83,8 +83,9 @@ class World:
             lanes: dict[str | None, list[Write]] = {}
             for write in writes:
                 lanes.setdefault(None if write.alone else write.lane, []).append(write)
-            for lane in lanes.values():
-                self.outcomes.extend(await self.destination.tell(lane))
+            for lane, some in lanes.items():
+                tell = self.destination.tell if lane is None else self.tell_many
+                self.outcomes.extend(await tell(some))
         else:
             async with self.destination.outbox(resource, self.settle) as outbox:
                 for write in writes:
@@ -92,6 +93,16 @@ class World:
         settled = self.outcomes[before:]
         assert Counter(id(o.write) for o in settled) == Counter(map(id, writes))
         return settled
+
+    async def tell_many(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        """In one call, and alone whom that leaves open."""
+        try:
+            ids = await self.destination.tell_many(writes)
+        except Later as error:
+            return [Outcome(write=w, verdict=Verdict.RETRY, seconds=error.seconds) for w in writes]
+        fates = list(zip(writes, ids, strict=True))
+        told = [Outcome(write=w, verdict=Verdict.DELIVERED, contact_id=id_) for w, id_ in fates if id_]
+        return [*told, *await self.destination.tell([write for write, id_ in fates if not id_])]
 
     async def spend(self, calls: int) -> None:
         """Use up so many of the hundred calls an hour, two of which `open` took."""

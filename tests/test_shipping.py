@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tajo.errors import Mend
+from tajo.errors import Later, Mend
 from tajo.sync.account import Account
 from tajo.sync.connector import Connector
 from tajo.sync.ledger import outgoing, queue, runs
@@ -168,6 +168,43 @@ async def test_the_cursor_moves_past_people_who_only_wait(shop: Shop) -> None:
         assert run is not None
         position = await runs.begin_sweep(tx, "shop", R.CUSTOMERS, run.id, since=None, now=0.0)
     assert position.done or position.cursor
+
+
+async def test_a_call_of_which_nothing_is_known_goes_once_more_as_a_whole(shop: Shop) -> None:
+    shop.platform.full_call = 10_000
+    shop.store.put(R.CUSTOMERS, *(customer(n, f"c{n}@x.test") for n in range(1, 30)))
+    original = shop.platform.tell
+
+    async def lost(writes: Sequence[Write]) -> list[Outcome]:
+        shop.platform.tell = original  # type: ignore[method-assign]
+        raise Later("it ended as failed", seconds=0.0)
+
+    shop.platform.tell = lost  # type: ignore[method-assign, assignment]
+    account = await shop.sync()
+    assert account.tally(R.CUSTOMERS).failed == 29
+    assert await shop.waiting() == 29
+    assert (await shop.sync()).clean
+    assert len(shop.platform.contacts) == 29
+
+
+async def test_whom_a_call_leaves_open_is_told_alone_while_the_others_are_settled(shop: Shop) -> None:
+    shop.platform.full_call = 10_000
+    shop.store.put(R.CUSTOMERS, *(customer(n, f"c{n}@x.test") for n in range(1, 30)))
+    shop.platform.answer = lambda write: "busy" if b"c7@x.test" in write.body else ""
+    original, left = shop.platform.tell, list[Write]()
+
+    async def watched(writes: Sequence[Write]) -> list[Outcome]:
+        if len(writes) == 1:
+            left.extend(writes)
+            shop.platform.answer = lambda _: ""
+            assert await shop.waiting() == 1
+        return await original(writes)
+
+    shop.platform.tell = watched  # type: ignore[method-assign]
+    assert (await shop.sync()).clean
+    assert [write.key.id for write in left] == [7]
+    assert len(shop.platform.contacts) == 29
+    assert await shop.waiting() == 0
 
 
 async def test_what_only_a_human_can_mend_ends_the_sync(shop: Shop) -> None:

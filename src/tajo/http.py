@@ -11,7 +11,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import httpx
@@ -47,8 +47,15 @@ class Limits(Protocol):
         ...
 
 
-Body = bytes | Sequence[bytes]
-"""JSON in one piece, or in many small ones that are not copied together before they go."""
+class Stream(Struct, frozen=True):
+    """JSON that is never whole in memory. `size`: its bytes; `pieces`: makes them, anew for each attempt."""
+
+    size: int
+    pieces: Callable[[], Iterable[bytes]]
+
+
+Body = bytes | Stream
+"""JSON in one piece, or in many."""
 
 PIECE = 65_536
 """Bytes that are handed to the connection at a time."""
@@ -177,10 +184,10 @@ class Client:
 
 
 def _content(body: Body | None) -> bytes | AsyncIterator[bytes] | None:
-    return body if body is None or isinstance(body, bytes) else _pieces(body)
+    return body if body is None or isinstance(body, bytes) else _pieces(body.pieces())
 
 
-async def _pieces(parts: Sequence[bytes]) -> AsyncIterator[bytes]:
+async def _pieces(parts: Iterable[bytes]) -> AsyncIterator[bytes]:
     piece = bytearray()
     for part in parts:
         piece += part
@@ -193,5 +200,5 @@ async def _pieces(parts: Sequence[bytes]) -> AsyncIterator[bytes]:
 def _headers(body: Body | None) -> dict[str, str]:
     if body is None:
         return {}
-    size = {} if isinstance(body, bytes) else {"content-length": str(sum(map(len, body)))}
+    size = {} if isinstance(body, bytes) else {"content-length": str(body.size)}
     return {"content-type": "application/json", **size}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -203,7 +203,7 @@ def renaming(row: bytes, lane: Lane) -> bytes:
     return encode(told | leaves | _flag(lane.blocked))
 
 
-def bulk(rows: Sequence[bytes], lane: Lane) -> list[bytes]:
+def bulk(rows: Iterable[bytes], lane: Lane) -> Iterator[bytes]:
     """The body of `POST /contacts/import` in pieces: rows spliced as they are, megabytes of them.
 
     Without `disableNotification` the owner gets a mail per import; `emptyContactsAttributes` would
@@ -215,9 +215,12 @@ def bulk(rows: Sequence[bytes], lane: Lane) -> list[bytes]:
         "emptyContactsAttributes": False,
         "disableNotification": True,
     } | ({"emailBlacklist": True} if lane.blocked else {})
-    parts = [encode(settings)[:-1] + b',"jsonBody":[' + rows[0]]
-    parts.extend(part for row in rows[1:] for part in (b",", row))
-    return [*parts, b"]}"]
+    between = encode(settings)[:-1] + b',"jsonBody":['
+    for row in rows:
+        yield between
+        yield row
+        between = b","
+    yield b"]}"
 
 
 def without_phone(row: bytes) -> tuple[bytes, str]:

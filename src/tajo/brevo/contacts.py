@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -21,8 +21,9 @@ from tajo.brevo.api import PAGE, PROCESS, Api, Rejected
 from tajo.brevo.contact_payload import Lane, bulk, email_of, lane_of, renaming, single, without_phone
 from tajo.brevo.tracing import encode
 from tajo.errors import Later
-from tajo.http import Clock
+from tajo.http import Clock, Stream
 from tajo.sync.model import Farewell, Outcome, Verdict, Write
+from tajo.sync.ports import Writes
 
 IMPORT_BYTES = 8_000_000
 """Of one import: 10 MB are the limit, 8 MB Brevo's advice (SDK)."""
@@ -57,56 +58,52 @@ class Contacts:
         self._singles = asyncio.Semaphore(SINGLES)
         self._unseen = 0  # the process of an import of which nobody knows whether it has ended
 
-    async def tell(self, writes: Sequence[Write]) -> list[Outcome]:
-        """Tell writes of one a person; returns when each is answered. Many of one lane go by import."""
-        bulky = [write for write in writes if not write.alone]
-        if len(bulky) <= FEW or len({write.lane for write in bulky}) > 1:
-            return await self._each(writes)
-        lane = lane_of(bulky[0].lane)
-        async with self._turn:
-            told, rest = await self._import(lane, bulky)
-        return told + await self._each([*rest, *(write for write in writes if write.alone)])
-
     # --- imports
 
-    async def _import(self, lane: Lane, rows: Sequence[Write]) -> tuple[list[Outcome], list[Write]]:
-        """Outcomes, and the rows that must be told singly to learn what became of them."""
+    async def tell_many(self, writes: Writes) -> array[int]:
+        """Tell writes of one lane; the contacts' ids by place, 0 for those that must be told singly.
+
+        Raises `Later`.
+        """
+        if len(writes) <= FEW:
+            return _unknown(len(writes))
+        async with self._turn:
+            return await self._import(writes, range(len(writes)))
+
+    async def _import(self, writes: Writes, places: range) -> array[int]:
+        """The ids of the contacts at these places, in their order; 0 for those that must be told singly."""
         since = self._clock.now() - SKEW
-        wanted = {email_of(row): place for place, row in enumerate(rows)}
+        lane = lane_of(writes[0].lane)
+        wanted = {email_of(writes[place]): row for row, place in enumerate(places)}
+
+        def pieces() -> Iterator[bytes]:
+            return bulk((writes[place].body for place in places), lane)
+
+        await self._await_unseen()
         try:
-            await self._await_unseen()
-            process = await self._api.import_contacts(bulk([row.body for row in rows], lane))
+            process = await self._api.import_contacts(Stream(sum(map(len, pieces())), pieces))
         except Rejected:
-            return await self._halves(lane, rows)
-        except Later as error:
-            return [_retry(row, error) for row in rows], []
+            return await self._halves(writes, places)
         self._unseen = process
         try:
             suspects = await self._await_process(process, wanted, since)
             self._unseen = 0
             found = await self._read_back(wanted, since)
-            if sum(map(bool, found)) < 0.9 * len(rows):  # it may lag; thousands of singles take an hour
+            if sum(map(bool, found)) < 0.9 * len(places):  # it may lag; thousands of singles take an hour
                 await self._clock.sleep(LISTING_LAG)
                 found = await self._read_back(wanted, since)
-        except (Rejected, Later) as error:
-            return [_retry(row, error) for row in rows], []
-        told, rest = [], []
-        for email, place in wanted.items():
-            row = rows[place]
-            if found[place] and email not in suspects:
-                told.append(Outcome(write=row, verdict=Verdict.DELIVERED, contact_id=found[place]))
-            else:
-                rest.append(row)
-        return told, rest
+        except Rejected as error:
+            raise Later(str(error), seconds=300.0) from None
+        for email in suspects & wanted.keys():
+            found[wanted[email]] = 0
+        return found
 
-    async def _halves(self, lane: Lane, rows: Sequence[Write]) -> tuple[list[Outcome], list[Write]]:
+    async def _halves(self, writes: Writes, places: range) -> array[int]:
         """A refusal does not say which row it means: halves find out, the last few rows singly."""
-        if len(rows) <= FEW:
-            return [], list(rows)
-        middle = len(rows) // 2
-        told, rest = await self._import(lane, rows[:middle])
-        more, others = await self._import(lane, rows[middle:])
-        return told + more, rest + others
+        if len(places) <= FEW:
+            return _unknown(len(places))
+        middle = len(places) // 2
+        return await self._import(writes, places[:middle]) + await self._import(writes, places[middle:])
 
     async def _await_unseen(self) -> None:
         """An import that we lost sight of comes to its end first. Raises `Later` if that cannot be learnt."""
@@ -152,7 +149,7 @@ class Contacts:
 
     async def _read_back(self, wanted: Wanted, since: float) -> array[int]:
         """The ids of those wanted contacts that were made or changed since then, by place; 0: not there."""
-        found = array("q", bytes(8 * len(wanted)))
+        found = _unknown(len(wanted))
         moment = datetime.fromtimestamp(since, UTC)
         offset, missing = 0, len(wanted)
         while missing:
@@ -169,7 +166,8 @@ class Contacts:
 
     # --- singles
 
-    async def _each(self, writes: Sequence[Write]) -> list[Outcome]:
+    async def tell(self, writes: Sequence[Write]) -> list[Outcome]:
+        """Tell each singly, one a person; returns when each is answered."""
         tasks = [asyncio.create_task(self._tell(write)) for write in writes]
         try:
             return await asyncio.gather(*tasks)
@@ -195,7 +193,7 @@ class Contacts:
         except Rejected as error:
             return Outcome(write=write, verdict=Verdict.REFUSED, reason=str(error))
         except Later as error:
-            return _retry(write, error)
+            return Outcome(write=write, verdict=Verdict.RETRY, reason=str(error), seconds=error.seconds)
         return Outcome(write=write, verdict=Verdict.DELIVERED, contact_id=contact_id, left_out=left_out)
 
     async def _send(self, write: Write, row: bytes) -> int | None:
@@ -247,6 +245,5 @@ def _may_mean_the_phone(error: Rejected) -> bool:
     return error.status == 400 and (not error.duplicates or bool(error.duplicates - {"email", "ext_id"}))
 
 
-def _retry(write: Write, error: Later | Rejected) -> Outcome:
-    seconds = error.seconds if isinstance(error, Later) else 300.0
-    return Outcome(write=write, verdict=Verdict.RETRY, reason=str(error), seconds=seconds)
+def _unknown(count: int) -> array[int]:
+    return array("q", bytes(8 * count))

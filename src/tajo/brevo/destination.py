@@ -37,7 +37,7 @@ from tajo.sync.model import (
     Store,
     Write,
 )
-from tajo.sync.ports import Outbox, Settle
+from tajo.sync.ports import Outbox, Settle, Writes
 
 
 class BrevoDestination:
@@ -164,8 +164,12 @@ class BrevoDestination:
         """So many bytes of contacts' bodies fill an import."""
         return IMPORT_BYTES
 
+    async def tell_many(self, writes: Writes) -> Sequence[int]:
+        """Tell contacts that share a lane, by import; their ids by place, 0 for those to be told alone."""
+        return await self._people.tell_many(writes)
+
     async def tell(self, writes: Sequence[Write]) -> Sequence[Outcome]:
-        """Tell contacts that share a lane, or that go alone; returns when each has been answered."""
+        """Tell contacts singly; returns when each has been answered."""
         return await self._people.tell(writes)
 
     async def tell_events(self, writes: Sequence[Write]) -> Sequence[Outcome]:

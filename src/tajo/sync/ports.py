@@ -104,6 +104,14 @@ class Outbox(Protocol):
         ...
 
 
+class Writes(Protocol):
+    """Many writes, of which a few are in memory at a time: to be read in their order, and not kept."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, place: int, /) -> Write: ...
+
+
 class Destination(Protocol):
     """A marketing platform that can be told. Rendering is pure; only `open`, `people` and outboxes talk."""
 
@@ -167,11 +175,16 @@ class Destination(Protocol):
         """So many bytes of contacts' bodies fill one call."""
         ...
 
-    async def tell(self, writes: Sequence[Write]) -> Sequence[Outcome]:
-        """Tell contacts, one of each person: those that share a lane may travel in one call.
+    async def tell_many(self, writes: Writes) -> Sequence[int]:
+        """Tell contacts of one lane in one call, one of each person; the destination's ids of them, by place.
 
-        Returns when each has been answered.
+        0: this one must be told alone to learn what became of it. Returns when the call has been answered.
+        Raises `Later` if nothing is known of any of them.
         """
+        ...
+
+    async def tell(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        """Tell contacts alone, one of each person; returns when each has been answered."""
         ...
 
     async def tell_events(self, writes: Sequence[Write]) -> Sequence[Outcome]:

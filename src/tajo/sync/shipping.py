@@ -7,14 +7,16 @@ simply takes the place of one that has not gone.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from math import inf
 from types import TracebackType
 from typing import Self
 
-from msgspec import Struct, field, structs
+from msgspec import Struct, field
 
+from tajo.errors import Later
 from tajo.sync.account import Account
+from tajo.sync.flight import Flight
 from tajo.sync.ledger import erasure, outgoing, people, queue
 from tajo.sync.ledger.outgoing import CONTACTS, EVENTS, PARKED, Waiting
 from tajo.sync.ledger.store import Ledger, Tx
@@ -71,6 +73,7 @@ class Shipping:
         self._events = False
         self._hurry: set[str] = set()
         self._flying: set[bytes] = set()
+        self._flight = Flight()
         self._busy = 0
         self._held_back = 0
         self._sending_alone = False
@@ -207,7 +210,7 @@ class Shipping:
         while True:
             await self._until(ripe)
             lane = max(ripe(), key=lambda one: self._waiting[one])
-            await self._send(CONTACTS, lane, full, self._destination.tell)
+            await self._send_lane(lane)
 
     async def _send_alone(self) -> None:
         while True:
@@ -215,39 +218,77 @@ class Shipping:
             self._moved.set()
             await self._until(lambda: None in self._waiting)
             self._sending_alone = True
-            await self._send(CONTACTS, None, inf, self._destination.tell)
+            await self._send(CONTACTS, self._destination.tell)
 
     async def _send_events(self) -> None:
         """Events after the contacts that they are about, as far as those are at hand."""
         while not self._ending.is_set():
             await self._until(lambda: self._events and not (self._held_back or self._people_first()))
             self._telling_events = True
-            await self._send(EVENTS, None, inf, self._destination.tell_events)
+            await self._send(EVENTS, self._destination.tell_events)
             self._telling_events = False
 
     def _people_first(self) -> bool:
         """Contacts for whom somebody waits are still to go."""
         return None in self._waiting or self._sending_alone
 
-    async def _send(self, kind: str, lane: str | None, most: float, tell: Tell) -> None:
-        """One portion, from the ledger to its outcome."""
+    async def _send(self, kind: str, tell: Tell) -> None:
+        """One portion of what goes alone, from the ledger to its outcome."""
         self._busy += 1
         tickets: dict[bytes, Ticket] = {}
         try:
-            tickets = await self._collect(kind, lane, most)
+            async for name, ticket in self._collect(kind, None):
+                self._flying.add(name)
+                tickets[name] = ticket
             if tickets:
                 outcomes = await tell([ticket.write for ticket in tickets.values()])
-                await self._settle(kind, tickets, outcomes)
+                if kind == EVENTS:
+                    await self._settle_events(tickets, outcomes)
+                else:
+                    await self._settle(tickets.values(), outcomes)
         finally:
             self._flying -= tickets.keys()
             self._busy -= 1
             self._moved.set()
 
-    async def _collect(self, kind: str, lane: str | None, most: float) -> dict[bytes, Ticket]:
-        """Up to `most` bytes of a lane by name, without what is on its way already."""
-        tickets: dict[bytes, Ticket] = {}
-        size, after, rest = 0, b"", True
-        while rest and size < most and (lane is not None or len(tickets) < ALONE_AT_ONCE):
+    async def _send_lane(self, lane: str) -> None:
+        """One call of many, from the ledger to their outcomes; those that it leaves open are told alone."""
+        self._busy += 1
+        self._flight = flight = Flight()
+        try:
+            async for _, ticket in self._collect(CONTACTS, lane):
+                flight.board(ticket)
+            if flight:
+                await self._land(flight)
+        finally:
+            self._flight = Flight()
+            self._busy -= 1
+            self._moved.set()
+
+    async def _land(self, flight: Flight) -> None:
+        """Tell all in one call, and settle what it answers; each part may be told anew from then on."""
+        try:
+            ids = await self._destination.tell_many(flight)
+        except Later as error:
+            for part in flight.parts(range(len(flight)), SETTLED_AT_ONCE):
+                await self._settle(part.values(), [_late(ticket.write, error) for ticket in part.values()])
+            return
+        there = (place for place, id_ in enumerate(ids) if id_)
+        for part in flight.parts(there, SETTLED_AT_ONCE):
+            told = [_delivered(ticket.write, ids[place]) for place, ticket in part.items()]
+            await self._settle(part.values(), told)
+            flight.land(part)
+        left = (place for place, id_ in enumerate(ids) if not id_)
+        for part in flight.parts(left, SETTLED_AT_ONCE):
+            outcomes = await self._destination.tell([ticket.write for ticket in part.values()])
+            await self._settle(part.values(), outcomes)
+            flight.land(part)
+
+    async def _collect(self, kind: str, lane: str | None) -> AsyncIterator[tuple[bytes, Ticket]]:
+        """What fills a call of a lane, or some of what goes alone, by name, without what is on its way."""
+        most = inf if lane is None else self._destination.full_call
+        size, taken, after, rest = 0, 0, b"", True
+        while rest and size < most and (lane is not None or taken < ALONE_AT_ONCE):
             async with self._ledger.begin() as tx:
                 rows = await outgoing.next_of(
                     tx, self._connector, kind, lane, after=after, now=self._now(), limit=ALONE_AT_ONCE
@@ -255,17 +296,18 @@ class Shipping:
                 wished = await self._forgotten(tx, kind, rows)
             rest = len(rows) == ALONE_AT_ONCE
             for row in rows:
-                if size + row.size > most and tickets:
+                if size + row.size > most and taken:
                     size, rest = int(most), True
                     break
                 after = row.name
-                if row.name in self._flying:
+                # A flight boards in the order of names, so it meets nobody of its own twice.
+                if row.name in self._flying or (lane is None and row.name in self._flight):
                     continue
                 ticket = self._ledger.secret.unseal(row.sealed, row.name, Ticket)
                 if row.name in wished and not ticket.write.farewell:
                     continue
-                self._flying.add(row.name)
-                tickets[row.name] = _lean(ticket, row.name, lane)
+                yield row.name, ticket
+                taken += 1
                 size += row.size
         if kind == EVENTS:
             self._events = rest
@@ -274,7 +316,6 @@ class Shipping:
         else:
             self._waiting.pop(lane, None)
             self._hurry.discard(lane or "")
-        return tickets
 
     async def _forgotten(self, tx: Tx, kind: str, rows: Sequence[Waiting]) -> set[bytes]:
         """Who asked to be forgotten while their contact waited."""
@@ -284,18 +325,18 @@ class Shipping:
 
     # --- settling
 
-    async def _settle(self, kind: str, tickets: dict[bytes, Ticket], outcomes: Sequence[Outcome]) -> None:
-        for start in range(0, len(outcomes), SETTLED_AT_ONCE):
-            part = outcomes[start : start + SETTLED_AT_ONCE]
-            async with self._ledger.begin(turn=self._connector) as tx:
-                if kind == EVENTS:
-                    names = {id(ticket.write): name for name, ticket in tickets.items()}
-                    await self._note_events(tx, {names[id(outcome.write)]: outcome for outcome in part})
-                else:
-                    await self._note_contacts(tx, [(tickets[o.write.person], o) for o in part])
-            if kind == CONTACTS:
-                for outcome in part:
-                    self._count(tickets[outcome.write.person], outcome)
+    async def _settle(self, tickets: Iterable[Ticket], outcomes: Sequence[Outcome]) -> None:
+        persons = {ticket.write.person: ticket for ticket in tickets}
+        settled = [(persons[outcome.write.person], outcome) for outcome in outcomes]
+        async with self._ledger.begin(turn=self._connector) as tx:
+            await self._note_contacts(tx, settled)
+        for ticket, outcome in settled:
+            self._count(ticket, outcome)
+
+    async def _settle_events(self, tickets: dict[bytes, Ticket], outcomes: Sequence[Outcome]) -> None:
+        names = {id(ticket.write): name for name, ticket in tickets.items()}
+        async with self._ledger.begin(turn=self._connector) as tx:
+            await self._note_events(tx, {names[id(outcome.write)]: outcome for outcome in outcomes})
 
     async def _note_contacts(self, tx: Tx, settled: Sequence[tuple[Ticket, Outcome]]) -> None:
         """Remember what was delivered, park what was refused, put off what must be tried again.
@@ -369,14 +410,12 @@ class Shipping:
             account.notes[f"{outcome.left_out} left out: it was refused"] += 1
 
 
-def _lean(ticket: Ticket, name: bytes, lane: str | None) -> Ticket:
-    """The same, with one object for what stands in it twice or in each: a call takes tens of thousands."""
-    write = ticket.write
-    if lane is None:
-        return ticket
-    write = structs.replace(write, person=name, lane=lane)
-    about = write.key if ticket.about == write.key else ticket.about
-    return structs.replace(ticket, write=write, about=about)
+def _delivered(write: Write, contact_id: int) -> Outcome:
+    return Outcome(write=write, verdict=Verdict.DELIVERED, contact_id=contact_id)
+
+
+def _late(write: Write, error: Later) -> Outcome:
+    return Outcome(write=write, verdict=Verdict.RETRY, reason=str(error), seconds=error.seconds)
 
 
 def event_key(name: bytes) -> Key:
