@@ -249,7 +249,7 @@ async def test_a_code_that_no_longer_fits_leaves_the_cart(shop):
 
 async def test_codes_of_a_promotion_are_valid_once_each(shop):
     rule = {"action": {"cart_value": {"discount": {"fixed_amount": "2.50"}}}}
-    promotion = {"name": "Come back", "rules": [rule], "coupon_type": "BULK"}
+    promotion = {"name": "Come back", "rules": [rule], "redemption_type": "COUPON", "coupon_type": "BULK"}
     key = (await shop.send("POST", "/v3/promotions", promotion)).json()["data"]["id"]
     asked = {"batch_size": 2, "prefix": "BACK", "delimiter": "-"}
     await shop.send("POST", f"/v3/promotions/{key}/codegen", asked)

@@ -99,8 +99,20 @@ GETS = (
     Get("scripts.v3.yml", "/v3/content/scripts", "channel_id:in=1&sort=name&direction=desc"),
     Get("scripts.v3.yml", "/v3/content/scripts/{script}"),
     Get("promotions.v3.yml", "/v3/promotions", "redemption_type=coupon&limit=250"),
+    Get(
+        "promotions.v3.yml",
+        "/v3/promotions",
+        "code=COME-BACK&query=come&status=ENABLED&channels=1,1002&currency_code=USD&name=Come back"
+        "&sort=start_date&direction=desc&page=1",
+    ),
+    Get("promotions.v3.yml", "/v3/promotions", "redemption_type=automatic&sort=priority"),
     Get("promotions.v3.yml", "/v3/promotions/{promotion}"),
+    Get("promotions.v3.yml", "/v3/promotions/{automatic}"),
     Get("promotions.v3.yml", "/v3/promotions/{promotion}/codes", "limit=250"),
+    Get("promotions.v3.yml", "/v3/promotions/{promotion}/codes", "page=1&code=COME-BACK"),
+    Get("promotions.v3.yml", "/v3/promotions/{promotion}/codes", "after=eyJpZCI6IjAifQ==&limit=5"),
+    Get("promotions.v3.yml", "/v3/promotions/{promotion}/codes", "before=eyJpZCI6IjAifQ=="),
+    Get("promotions.v3.yml", "/v3/promotions/codes", "code=COME-BACK"),
     Get("channels.v3.yml", "/v3/channels", "available=true&type:in=storefront"),
     Get("channels.v3.yml", "/v3/channels", "include=currencies"),
     Get("channels.v3.yml", "/v3/channels/1", "include=currencies"),
@@ -132,6 +144,43 @@ PROMOTION = {
             "condition": {"cart": {"minimum_spend": "5"}},
         }
     ],
+}
+AUTOMATIC = {
+    "name": "Two for one",
+    "display_name": "Two for one!",
+    "redemption_type": "AUTOMATIC",
+    "channels": [{"id": 1}],
+    "customer": {"group_ids": [1, 2], "minimum_order_count": 1},
+    "rules": [
+        {
+            "action": {
+                "cart_items": {
+                    "discount": {"percentage_amount": "100"},
+                    "maximum_allowed_discount_amount": "20",
+                    "as_total": True,
+                    "strategy": "LEAST_EXPENSIVE",
+                    "quantity": 1,
+                    "items": {"and": [{"brands": [1]}, {"not": {"categories": [2]}}]},
+                }
+            },
+            "apply_once": False,
+            "stop": True,
+            "condition": {"and": [{"cart": {"items": {"products": [103]}, "minimum_quantity": 2}}]},
+        }
+    ],
+    "max_uses": 10,
+    "status": "ENABLED",
+    "start_date": "2026-01-01T00:00:00+00:00",
+    "end_date": "2027-01-01T00:00:00Z",
+    "currency_code": "*",
+    "notifications": [{"content": "Two!", "type": "UPSELL", "locations": ["CART_PAGE"]}],
+    "shipping_address": {"not": {"countries": [{"iso2_country_code": "US"}]}},
+    "schedule": {
+        "week_frequency": 1,
+        "week_days": ["Monday"],
+        "daily_start_time": "08:00:00",
+        "daily_end_time": "20:00:00",
+    },
 }
 STOREHOUSE = {
     "code": "NORTH",
@@ -213,7 +262,9 @@ async def shop(sent):
         ids["cart"] = (await client.post("/v3/carts", json=cart)).json()["data"]["id"]
         ids["script"] = (await client.post("/v3/content/scripts", json=SCRIPT)).json()["data"]["uuid"]
         ids["promotion"] = (await client.post("/v3/promotions", json=PROMOTION)).json()["data"]["id"]
-        await client.post(f"/v3/promotions/{ids['promotion']}/codes", json={"code": "COME-BACK"})
+        ids["automatic"] = (await client.post("/v3/promotions", json=AUTOMATIC)).json()["data"]["id"]
+        code = await client.post(f"/v3/promotions/{ids['promotion']}/codes", json={"code": "COME-BACK"})
+        ids["code"] = code.json()["data"]["id"]
         await client.post("/v3/inventory/locations", json=[STOREHOUSE])
         yield client, ids
     await app.state.world.deliveries.close()
@@ -382,9 +433,19 @@ WRITES = (
     Write("marketing.v2.yml", "DELETE", "/v2/coupons/1", None, 204),
     Write("promotions.v3.yml", "POST", "/v3/promotions", PROMOTION, 201),
     Write("promotions.v3.yml", "PUT", "/v3/promotions/{promotion}", {**PROMOTION, "status": "DISABLED"}, 200),
+    Write("promotions.v3.yml", "PUT", "/v3/promotions/{automatic}", {"max_uses": 5, "stop": True}, 200),
+    Write("promotions.v3.yml", "PUT", "/v3/promotions/999", {"status": "DISABLED"}, 404),
+    Write("promotions.v3.yml", "POST", "/v3/promotions", AUTOMATIC, 201),
+    Write("promotions.v3.yml", "POST", "/v3/promotions", {**PROMOTION, "currency_code": "XXX"}, 422),
     Write("promotions.v3.yml", "POST", "/v3/promotions/{promotion}/codes", {"code": "AGAIN"}, 201),
     Write("promotions.v3.yml", "POST", "/v3/promotions/{promotion}/codegen", {"batch_size": 3}, 201),
+    Write("promotions.v3.yml", "POST", "/v3/promotions/{automatic}/codegen", {"batch_size": 3}, 405),
+    Write("promotions.v3.yml", "DELETE", "/v3/promotions/{promotion}/codes/{code}", None, 204),
+    Write("promotions.v3.yml", "DELETE", "/v3/promotions/{promotion}/codes?id:in={code},9", None, 204),
+    Write("promotions.v3.yml", "DELETE", "/v3/promotions/codes?code=COME-BACK", None, 204),
     Write("promotions.v3.yml", "DELETE", "/v3/promotions/{promotion}", None, 204),
+    Write("promotions.v3.yml", "DELETE", "/v3/promotions?id:in={automatic}", None, 204),
+    Write("promotions.v3.yml", "DELETE", "/v3/promotions?id:in={automatic},{promotion}", None, 422),
     Write("carts.v3.yml", "POST", "/v3/carts/{cart}/redirect_urls", None, 201),
     Write("carts.v3.yml", "DELETE", "/v3/carts/{cart}", None, 204),
 )

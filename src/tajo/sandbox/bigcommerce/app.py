@@ -37,6 +37,7 @@ from . import (
     locations,
     order_writes,
     orders,
+    promotions,
     refunds,
     scripts,
     storefront,
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 
 MODULES: Final = (
     *(customers, customer_parts, subscribers, orders, order_writes, refunds, catalog, catalog_parts),
-    *(categories, inventory, locations, carts, checkouts, coupons, scripts, hooks, info),
+    *(categories, inventory, locations, carts, checkouts, coupons, promotions, scripts, hooks, info),
 )
 ROUTES: Final = tuple(route for module in MODULES for route in module.ROUTES)
 STORE_PATH: Final = re.compile(r"/stores/([^/]+)(/(v2|v3)/.*)")

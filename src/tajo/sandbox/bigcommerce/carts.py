@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from . import cart_items, coupons
+from . import cart_items, offers
 from .wire import Answer, Call, Problem, Route, not_found, one
 
 if TYPE_CHECKING:
     from asyncio import Task
 
-    from .coupons import Offer
+    from .offers import Offer
     from .shapes import Record
 
 SCOPE: Final = "store_cart"
@@ -119,7 +119,7 @@ def changed(call: Call, cart: Cart, what: str = "", items: list[Record] | None =
     record = cart.record
     amount = cart_items.worth(cart)
     cart.record = {**record, "version": record["version"] + 1, "base_amount": amount}
-    cart.record |= coupons.deducted(call, cart, amount)
+    cart.record |= offers.deducted(call, cart, amount)
     cart.record["updated_time"] = call.world.today()
     cart.touched = call.world.clock()
     for item in items or ():

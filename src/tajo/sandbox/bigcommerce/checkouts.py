@@ -1,14 +1,14 @@
 """/v3/checkouts/{id}: a cart on its way to payment, and its coupon (checkouts.v3 of BigCommerce's docs).
 
 The checkout's id is the cart's. The body of a coupon is `{"coupon_code": ...}` (bigcommerce/docs#679). What
-the API answers to a code that is not valid is not written down; see `coupons`.
+the API answers to a code that is not valid is not written down; see `offers`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from . import carts, coupons
+from . import carts, offers
 from .wire import Answer, Call, Problem, Route, not_found, one
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def add_coupon(call: Call) -> Answer:
         raise Problem(422, "Invalid coupon.", {"coupon_code": f"a code of at most {LONGEST} characters"})
     if fields.get("version", cart.record["version"]) != cart.record["version"]:
         raise Problem(409, carts.CONFLICT)
-    coupons.apply(call, cart, code)
+    offers.apply(call, cart, code)
     carts.changed(call, cart)
     (applied,) = cart.record["coupons"]
     call.world.emit("store/cart/couponApplied", "cart", cart.record["id"], couponId=int(applied["id"]))
@@ -60,7 +60,7 @@ def remove_coupon(call: Call) -> Answer:
 def _shown(cart: Cart) -> Record:
     record = cart.record
     amount = record["cart_amount"]
-    used = [{**row, "coupon_type": coupons.TYPES[int(row["coupon_type"])]} for row in record["coupons"]]
+    used = [{**row, "coupon_type": offers.TYPES[int(row["coupon_type"])]} for row in record["coupons"]]
     lines: dict[str, Any] = dict(record["line_items"])
     for kind in ("physical_items", "digital_items"):
         lines[kind] = [_item(row) for row in lines[kind]]

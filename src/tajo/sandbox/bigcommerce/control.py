@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from . import cart_items, carts, coupons, order_writes, subscribers
+from . import cart_items, carts, offers, order_writes, subscribers
 from .deliveries import Account
 from .faults import Faults
 from .shapes import LINE, cents, money
@@ -160,6 +160,7 @@ def checkout(call: Call) -> Answer:
     if billing["email"] != cart.record["email"]:
         cart.record["email"] = billing["email"]
         carts.changed(call, cart)
+    cart.record |= offers.deducted(call, cart, cart_items.worth(cart))  # a code may have ended since
     lines = [_line(call, item) for item in cart.items]
     lines += [_custom_line(item) for item in cart.record["line_items"]["custom_items"]]
     order = call.store.orders.get(cart.order)
@@ -181,7 +182,7 @@ def checkout(call: Call) -> Answer:
     if status_id != INCOMPLETE:
         new["payment_status"] = "" if status_id == AWAITING_PAYMENT else "captured"
         order_writes.save(call, order, new, status_id)
-        coupons.redeemed(call, cart)
+        offers.redeemed(call, cart)
         del call.world.carts[cart.record["id"]]
         call.world.emit("store/cart/converted", "cart", cart.record["id"], orderId=cart.order)
     order = call.store.orders[cart.order]

@@ -373,7 +373,7 @@ class Store:
     brands: Collection
     archived: dict[int, Record] = field(default_factory=dict)  # orders that were "deleted"
     coupons: list[Record] = field(default_factory=list)
-    promotions: list[Record] = field(default_factory=list)  # V3, each with its `codes`
+    promotions: list[Record] = field(default_factory=list)  # V3, each with its `codes` by their lower case
     locations: list[Record] = field(default_factory=lambda: [dict(LOCATION)])
     shelves: dict[tuple[int, int], Record] = field(default_factory=dict)  # by variant and location: inventory
     currencies: list[Record] = field(default_factory=list)

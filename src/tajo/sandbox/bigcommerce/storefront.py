@@ -16,7 +16,7 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from . import carts, coupons, scripts
+from . import carts, offers, scripts
 from .wire import Answer, Call, Problem, Route, not_found
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def fresh(call: Call) -> Answer:
     about = {"line_items": rows, "channel_id": _channel(call)}
     cart = carts.open_cart(call, about, rest=False, strict=True)
     if "coupon" in call.query:
-        coupons.apply(call, cart, call.query["coupon"])
+        offers.apply(call, cart, call.query["coupon"])
         carts.changed(call, cart)
     return _cart_page(call, cart)
 
