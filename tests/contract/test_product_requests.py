@@ -22,15 +22,17 @@ import pytest
 
 from tajo import config, webhooks
 from tajo.app import Tajo, open_tajo
+from tajo.bigcommerce.promotions import Promotions
 from tajo.doctor import examine
 from tajo.errors import Mend
 from tajo.export import export
 from tajo.forget import forget
-from tajo.live import handle_webhook
+from tajo.http import Clock
 from tajo.plan import make_plan
 from tajo.preview import preview
 from tajo.sync import unsubscribes
 from tajo.sync.account import Account
+from tajo.webhooks import handle_webhook
 from tests.served import ONLINE_RETAIL, both, control
 
 from .openapi import Api, load, validate
@@ -54,6 +56,7 @@ BIGCOMMERCE = {  # the official file of a path, the longest prefix counts
     "/v3/hooks": "webhooks.v3.yml",
     "/v3/inventory": "inventory.v3.yml",
     "/v3/carts": "carts.v3.yml",
+    "/v3/promotions": "promotions.v3.yml",
     "/v3/abandoned-carts": "abandoned_carts.v3.yml",
 }
 BREVO = (
@@ -156,6 +159,12 @@ GET /v3/carts/{cartId}
 POST /v3/carts/{cartId}/redirect_urls
 GET /v3/abandoned-carts/settings
 GET /v3/abandoned-carts/settings/channels/{channel_id}
+GET /v3/promotions
+POST /v3/promotions
+GET /v3/promotions/{promotion_id}/codes
+POST /v3/promotions/{promotion_id}/codes
+DELETE /v3/promotions/codes
+DELETE /v3/promotions/{promotion_id}/codes/{code_id}
 GET /v3/hooks
 POST /v3/hooks
 PUT /v3/hooks/{webhook_id}
@@ -209,6 +218,8 @@ custom_fields:
   Birthday: BIRTHDAY
   Interests: INTERESTS
   Loyalty points: LOYALTY_POINTS
+skills:
+  abandoned-cart: {enabled: true, templates: [1, 2, 3]}
 """
 
 
@@ -305,7 +316,26 @@ async def play(merchant: Session) -> None:
     # More of it than is told singly.
     await pack(merchant, orders[4:20])
     await merchant.sync(full=True)
+    await promise(merchant)
     await serve(merchant, orders[20:], products, people, tree)
+
+
+async def promise(merchant: Session) -> None:
+    """A skill gives discounts: one code twice, and once more when another day has come."""
+    async with merchant.tajo.accounts(NAME) as (store, _):
+        for ahead in (0.0, 0.0, 86400.0):
+            promotions = Promotions(store, Ahead(ahead))
+            await promotions.add(10, 86400.0, "CONTRACT")
+
+
+class Ahead(Clock):
+    """So many seconds ahead."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def now(self) -> float:
+        return super().now() + self._seconds
 
 
 async def pack(merchant: Session, orders: list[Any]) -> None:

@@ -65,6 +65,25 @@ async def test_the_mail_shows_what_is_in_the_cart_and_the_way_back(town: Town) -
     assert EMAIL not in told["recovery_url"]
 
 
+async def test_the_code_in_the_second_mail_takes_its_percents_off_once(town: Town) -> None:
+    uuid = await town.fill_cart(EMAIL)
+    other = await town.fill_cart("eve@example.com")
+    await town.pass_by(3 * HOUR)
+    await town.pass_by(24 * HOUR, step=HOUR)
+    code = (await town.mails(EMAIL))[1]["params"]["discount_code"]
+    panel = f"/_sandbox/panel/stores/{town.shop.store.hash}/v3"
+
+    async def total(cart: str) -> float:
+        return float((await town._ask("GET", f"{panel}/carts/{cart}", None))["data"]["cart_amount"])
+
+    whole = await total(uuid)
+    for cart in (uuid, other):
+        assert await town._ask("POST", f"{panel}/checkouts/{cart}/coupons", {"coupon_code": code})
+    assert await total(uuid) == pytest.approx(whole * 0.9, abs=0.01)
+    await town.buy(uuid)
+    assert not await town._ask("POST", f"{panel}/checkouts/{other}/coupons", {"coupon_code": code})
+
+
 async def test_who_gives_the_address_late_is_written_to_from_then_on(town: Town) -> None:
     uuid = await town.fill_cart("")
     await town.pass_by(3 * HOUR)
