@@ -3,7 +3,7 @@
 .DELETE_ON_ERROR:
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-LOCK := pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
 .PHONY: help demo test nightly lint bench docs lock clean
@@ -36,8 +36,9 @@ docs: .venv/.dev ## Write the reference of the commands into docs/cli.md
 
 lock: .venv/.dev ## Compile the lock files from pyproject.toml anew
 	@$(INSTALL) uv
-	@$(BIN)/uv $(LOCK) --output-file requirements.lock
-	@$(BIN)/uv $(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	@$(BIN)/uv $(LOCK) pyproject.toml --output-file requirements.lock
+	@$(BIN)/uv $(LOCK) pyproject.toml --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	@$(BIN)/uv $(LOCK) --group build --output-file requirements-build.lock
 
 clean: ## Remove .venv and the caches
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
