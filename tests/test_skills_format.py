@@ -126,6 +126,7 @@ def test_a_file_of_ones_own_is_a_skill_among_the_others(tmp_path: Path) -> None:
         ("enabled: true\nsequence: [{subject: x}]", "11: sequence[0]: `template_id` is missing; create it in Brevo, then `templates: [101, …]` names one for each message"),
         ("templates: [1]", "10: templates: names 1 templates for 0 messages; name one for each"),
         ("stop_on: [order_plced]", "10: stop_on[0]: is unknown; did you mean `order_placed`?"),
+        ("stop_on: [order_placed, customer_deleted]", "10: stop_on[1]: skills never hear of it: the connector lets such people go (`delete_behavior`); leave it out"),
         ("quiet_hours: 21-8", '10: quiet_hours: must be two times of day in quotes, such as `"21:00-08:00"`'),
         ('quiet_hours: "21:00-21:00"', '10: quiet_hours: must be two times of day in quotes, such as `"21:00-08:00"`'),
         ("timezone: Europe/Atlantis", "10: timezone: must be a time zone such as `Europe/Berlin`"),
@@ -151,6 +152,7 @@ def test_a_mistake_in_a_file_is_told_with_its_line_and_its_mend(tmp_path: Path, 
     [
         ("{event: order_place}", "7: triggers[0].event: is unknown; did you mean `order_placed`?"),
         ("{event: order_placed, schedule: '0 9 * * *'}", "7: triggers[0]: needs one of `event` and `schedule`, and not both"),
+        ("{event: customer_deleted}", "7: triggers[0].event: skills never hear of it: the connector lets such people go (`delete_behavior`); leave it out"),
         ("{debounce: 5m}", "7: triggers[0]: needs one of `event` and `schedule`, and not both"),
         ("{schedule: '0 9 * * *'}", '6: triggers: a schedule selects people by their last order; add a condition `days_since_order: ">= 90"`'),
         ("{schedule: '0 9 * *'}", '7: triggers[0].schedule: must be a cron expression of five fields, such as `"0 9 * * *"`'),
@@ -163,6 +165,10 @@ def test_a_mistake_in_a_file_is_told_with_its_line_and_its_mend(tmp_path: Path, 
 def test_a_mistake_in_a_trigger(tmp_path: Path, trigger: str, said: str) -> None:
     text = HEAD.replace("- event: order_placed", f"- {trigger}") + "---\n"
     assert mistakes(tmp_path, text) == [f"mine.md:{said}"]
+
+
+def test_the_skill_that_lets_people_go_names_their_deletion() -> None:
+    assert "customer_deleted" in [trigger.event for trigger in SHIPPED.skills["customer-sync"].triggers]
 
 
 def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:

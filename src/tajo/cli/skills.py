@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
+from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,15 +20,16 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
 from tajo import config
-from tajo.cli.running import Config, Json, print_json
+from tajo.app import Tajo
+from tajo.cli import skill_words
+from tajo.cli.running import Config, Json, print_json, with_tajo
 from tajo.config import Settings
 from tajo.errors import Usage
+from tajo.skill_trial import Question, seconds_of, try_skill
 from tajo.skills import Manners, Shelf, shelf
 from tajo.skills.model import CONNECTOR_SKILLS, Skill, templated
-from tajo.skills.tryout import Moment, Sample, try_out
+from tajo.skills.tryout import Sample, try_out
 from tajo.skills.values import amount, nearest, zone_of
-from tajo.sync.automation import Act, Stop, Wait
-from tajo.sync.model import EventKind
 
 skills = typer.Typer(help="Automations: what is sent by itself, to whom and when.", no_args_is_help=True)
 
@@ -33,12 +37,15 @@ SkillName = Annotated[
     str, typer.Argument(metavar="NAME", help="A skill's name, as `tajo skills list` shows it.")
 ]
 
+SAMPLE = ("email", "cart_total", "status", "guest", "orders", "spent", "no_consent", "unsubscribed")
+"""The options that invent somebody."""
+
 
 @skills.command("list")
 def list_skills(json: Json = False, config: Config = None) -> int:
     """List all skills: the shipped ones, and those of your own folder."""
     settings, found = _read(config)
-    rows = [_row(skill, settings) for skill in found.skills.values()]
+    rows = [skill_words.row(skill, settings) for skill in found.skills.values()]
     if json:
         print_json({"skills": rows})
         return 0
@@ -56,20 +63,11 @@ def show_skill(name: SkillName, json: Json = False, config: Config = None) -> in
     """Show a skill: what begins and ends it, its steps, and its documentation."""
     settings, found = _read(config)
     skill = _named(found, name)
-    row = _row(skill, settings)
+    row = skill_words.row(skill, settings)
     if json:
         print_json(row | {"documentation": skill.body})
         return 0
-    lines = [
-        f"{skill.name} {skill.version}, {'on' if row['enabled'] else 'off'}",
-        skill.description,
-        *(f"  begins: {_sentence(trigger)}" for trigger in row["triggers"]),
-        *(f"  step:   {_sentence(step)}" for step in row["steps"]),
-        *([f"  ends:   {', '.join(row['stop_on'])}"] if skill.stop_on else []),
-        "",
-        skill.body,
-    ]
-    Console().print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+    Console().print(skill_words.page(skill, row), markup=False, highlight=False, soft_wrap=True)
     return 0
 
 
@@ -112,39 +110,82 @@ def enable_skill(
 
 @skills.command("test")
 def test_skill(
+    context: typer.Context,
     name: SkillName,
     *,
+    contact: Annotated[
+        str,
+        typer.Option(
+            "--contact",
+            metavar="EMAIL",
+            help="For whom: somebody whom the store or Brevo knows; `-`: read it from standard input.",
+        ),
+    ] = "",
+    cart: Annotated[str, typer.Option("--cart", metavar="UUID", help="About this cart of the store.")] = "",
+    order: Annotated[
+        int | None, typer.Option("--order", metavar="ID", help="About this order of the store.")
+    ] = None,
+    product: Annotated[
+        int | None,
+        typer.Option("--product", metavar="ID", help="About this product of the store, for --contact."),
+    ] = None,
+    connector: Annotated[
+        str | None, typer.Option("--connector", help="Whose store (default: the first that is enabled).")
+    ] = None,
     event: Annotated[
         str | None, typer.Option("--event", help="What happens (default: the first trigger).")
     ] = None,
-    email: Annotated[str, typer.Option("--email", help="The contact's address.")] = "sample@shop.example",
-    cart_total: Annotated[
-        str, typer.Option("--cart-total", help="What the cart, the order or the product is worth.")
-    ] = "75",
-    status: Annotated[str, typer.Option("--status", help="The order's status.")] = "Awaiting Fulfillment",
-    guest: Annotated[bool, typer.Option("--guest", help="They have no account.")] = False,
-    orders: Annotated[int, typer.Option("--orders", help="How many orders they have placed.")] = 0,
-    spent: Annotated[str, typer.Option("--spent", help="What they have spent in all.")] = "0",
-    no_consent: Annotated[
-        bool, typer.Option("--no-consent", help="They did not agree to marketing.")
-    ] = False,
-    unsubscribed: Annotated[bool, typer.Option("--unsubscribed", help="They have unsubscribed.")] = False,
     at: Annotated[
         str | None, typer.Option("--at", help="When it happens, such as 2026-03-28T20:30 (default: now).")
     ] = None,
+    email: Annotated[str, typer.Option("--email", help="The sample's address.")] = "sample@shop.example",
+    cart_total: Annotated[
+        str, typer.Option("--cart-total", help="What the sample's cart, order or product is worth.")
+    ] = "75",
+    status: Annotated[
+        str, typer.Option("--status", help="The status of the sample's order.")
+    ] = "Awaiting Fulfillment",
+    guest: Annotated[bool, typer.Option("--guest", help="The sample has no account.")] = False,
+    orders: Annotated[int, typer.Option("--orders", help="How many orders the sample has placed.")] = 0,
+    spent: Annotated[str, typer.Option("--spent", help="What the sample has spent in all.")] = "0",
+    no_consent: Annotated[
+        bool, typer.Option("--no-consent", help="The sample did not agree to marketing.")
+    ] = False,
+    unsubscribed: Annotated[
+        bool, typer.Option("--unsubscribed", help="The sample has unsubscribed.")
+    ] = False,
     json: Json = False,
     config: Config = None,
 ) -> int:
-    """Say step by step, with times, what a skill would do for somebody; nothing is sent."""
+    """Say step by step, with times, what a skill would do: for a contact, a cart or an order, else for a
+    sample. Nothing is sent.
+    """
     settings, found = _read(config)
     skill = _named(found, name)
     if skill.name in CONNECTOR_SKILLS:
         raise Usage(f"`{name}` has no steps", "the connector does it by itself, whenever it runs.")
-    manners = _manners(settings)
+    begins, when = _event(skill, event), _moment(at)
+    real = [
+        option
+        for option, given in {"contact": contact, "cart": cart, "order": order, "product": product}.items()
+        if given not in ("", None)
+    ]
+    if real:
+        _refuse_sample(context, real[0])
+        question = Question(
+            email=sys.stdin.readline() if contact == "-" else contact,
+            cart=cart,
+            order=order,
+            product=product,
+            event=begins,
+            at=when,
+        )
+        return with_tajo(config, partial(_try_real, name, connector, question, json=json))
+    manners = _manners(settings, connector)
     zone = zone_of(skill.timezone or manners.timezone) or ZoneInfo("UTC")
     sample = Sample(
-        now=_moment(at, zone),
-        event=_event(skill, event),
+        now=seconds_of(when, zone) if when else time.time(),
+        event=begins or skill.triggers[0].event,
         email=email,
         total=_amount("--cart-total", cart_total),
         status=status,
@@ -154,19 +195,37 @@ def test_skill(
         consent=not no_consent,
         unsubscribed=unsubscribed,
     )
-    begin, moments = try_out(skill, manners, sample)
+    trial = try_out(skill, manners, sample)
     if json:
-        print_json(
-            {"skill": name, "begins": begin is not None, "steps": [_told(one, zone) for one in moments]}
-        )
-        return 0
-    typer.echo(f"{_clock(sample.now, zone)}  {sample.event or 'the clock strikes'}")
-    if begin is None:
-        typer.echo("nothing begins: a condition does not hold")
-    for one in moments:
-        typer.echo(f"{_clock(one.at, zone)}  step {one.step + 1}: {_words(one, zone)}")
-    typer.echo("Nothing was sent.", err=True)
+        print_json(skill_words.trial_row(name, trial, zone))
+    else:
+        _say(skill_words.trial(trial, zone))
     return 0
+
+
+async def _try_real(name: str, connector: str | None, question: Question, tajo: Tajo, *, json: bool) -> int:
+    skill = _named(tajo.settings.skills, name)
+    answer = await try_skill(tajo, tajo.names(connector)[0], skill, question)
+    if json:
+        print_json(skill_words.answer_row(name, answer))
+    else:
+        _say(skill_words.answer(answer))
+    return 0
+
+
+def _say(lines: Iterable[str]) -> None:
+    for line in lines:
+        typer.echo(line)
+    typer.echo("Nothing was sent.", err=True)
+
+
+def _refuse_sample(context: typer.Context, real: str) -> None:
+    """What invents a sample says nothing of somebody who exists."""
+    for option in SAMPLE:
+        source = context.get_parameter_source(option)
+        if source is not None and source.name == "COMMANDLINE":
+            words = option.replace("_", "-")
+            raise Usage(f"--{words} is of the sample, --{real} of the store", "leave one of the two out.")
 
 
 def _read(path: Path | None) -> tuple[Settings | None, Shelf]:
@@ -207,9 +266,12 @@ def _in_a_row(numbers: list[int]) -> CommentedSeq:
     return row
 
 
-def _manners(settings: Settings | None) -> Manners:
-    """The first connector's, as far as they can be known without asking the store."""
-    messages = next((one.messages for one in settings.connectors.values()), None) if settings else None
+def _manners(settings: Settings | None, connector: str | None) -> Manners:
+    """A connector's, else the first one's, as far as they can be known without asking the store."""
+    connectors = settings.connectors if settings else {}
+    if connector is not None and connector not in connectors:
+        raise Usage(f"there is no connector `{connector}`{nearest(connector, connectors)}")
+    messages = connectors[connector or next(iter(connectors))].messages if connectors else None
     if messages is None:
         return Manners()
     return Manners(
@@ -222,12 +284,14 @@ def _manners(settings: Settings | None) -> Manners:
 
 
 def _event(skill: Skill, wanted: str | None) -> str:
-    known = [trigger.event for trigger in skill.triggers if trigger.event in list(EventKind)]
-    if wanted is None:
-        return skill.triggers[0].event
-    if wanted not in known:
-        raise Usage(f"`{wanted}` does not begin {skill.name}", f"use one of these: {', '.join(known)}.")
-    return wanted
+    """The event that was named; empty if none was."""
+    known = [trigger.event for trigger in skill.triggers if trigger.event]
+    if wanted is not None and wanted not in known:
+        mend = (
+            f"use one of these: {', '.join(known)}." if known else "it goes by the clock: leave --event out."
+        )
+        raise Usage(f"`{wanted}` does not begin {skill.name}", mend)
+    return wanted or ""
 
 
 def _amount(option: str, value: str) -> Any:
@@ -237,122 +301,8 @@ def _amount(option: str, value: str) -> Any:
         raise Usage(f"{option}: {error}") from None
 
 
-def _moment(written: str | None, zone: ZoneInfo) -> float:
-    if written is None:
-        return time.time()
+def _moment(written: str | None) -> datetime | None:
     try:
-        found = datetime.fromisoformat(written)
+        return None if written is None else datetime.fromisoformat(written)
     except ValueError:
         raise Usage(f"`{written}` is no moment", "write it as 2026-03-28T20:30.") from None
-    return (found if found.tzinfo else found.replace(tzinfo=zone)).timestamp()
-
-
-def _clock(at: float, zone: ZoneInfo) -> str:
-    return f"{datetime.fromtimestamp(at, zone):%a %Y-%m-%d %H:%M %Z}"
-
-
-def _words(one: Moment, zone: ZoneInfo) -> str:
-    """A decision in a sentence."""
-    match one.decision:
-        case Act() as act:
-            mail = act.verb == "send-email"
-            notes = [
-                f"template {act.params.get('templateId', 'still to be named')}" if mail else "",
-                f"“{act.params['subject']}”" if act.params.get("subject") else "",
-                f"{act.discount} % off" if act.discount else "",
-                f"variant {act.variant}" if act.variant else "",
-            ]
-            return ", ".join([act.verb, *filter(None, notes)])
-        case Wait() as wait:
-            return f"waits until {_clock(wait.until, zone)}: {wait.why}"
-        case Stop() as stop:
-            return f"over: {stop.why}"
-        case skip:
-            return f"left out: {skip.why}"
-
-
-def _told(one: Moment, zone: ZoneInfo) -> dict[str, Any]:
-    """A decision as JSON."""
-    row = {
-        "step": one.step + 1,
-        "at": datetime.fromtimestamp(one.at, zone).isoformat(timespec="seconds"),
-        "decision": type(one.decision).__name__.lower(),
-    }
-    match one.decision:
-        case Act() as act:
-            return row | {
-                "verb": act.verb,
-                "params": act.params,
-                "discount": act.discount,
-                "variant": act.variant,
-            }
-        case Wait() as wait:
-            until = datetime.fromtimestamp(wait.until, zone).isoformat(timespec="seconds")
-            return row | {"why": wait.why, "until": until}
-        case other:
-            return row | {"why": other.why}
-
-
-def _row(skill: Skill, settings: Settings | None) -> dict[str, Any]:
-    """A skill as JSON. Spans are in seconds."""
-    return {
-        "name": skill.name,
-        "version": skill.version,
-        "description": skill.description,
-        "category": skill.category,
-        "status": skill.status,
-        "featured": skill.featured,
-        "enabled": _is_on(skill, settings),
-        "marketing": skill.marketing,
-        "triggers": [
-            _known(
-                event=trigger.event,
-                schedule=trigger.schedule.written if trigger.schedule else "",
-                timezone=trigger.timezone,
-                conditions=[one.written for one in trigger.conditions],
-                debounce=trigger.debounce,
-            )
-            for trigger in skill.triggers
-        ],
-        "actions": [f"brevo/{verb}" for verb in skill.actions],
-        "steps": [
-            _known(
-                delay=step.delay,
-                action=f"brevo/{step.verb}",
-                **step.params,
-                conditions=[one.written for one in step.conditions],
-                discount_percent=step.discount,
-                discount_expiry=step.discount_seconds,
-            )
-            for step in skill.steps
-        ],
-        "stop_on": sorted(skill.stop_on),
-        "permissions": list(skill.permissions),
-        "brevo_endpoints": list(skill.endpoints),
-        "related_skills": list(skill.related),
-    }
-
-
-def _is_on(skill: Skill, settings: Settings | None) -> bool:
-    """What connectors do by themselves is on where one of them does it."""
-    parts = {"customer-sync": "customers", "order-sync": "orders", "product-sync": "products"}
-    if skill.name not in parts or settings is None:
-        return skill.enabled
-    return any(one.enabled and getattr(one.sync, parts[skill.name]) for one in settings.connectors.values())
-
-
-def _known(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value not in ("", [], 0)}
-
-
-def _sentence(row: dict[str, Any]) -> str:
-    """`delay 1h, action brevo/send-email, subject Forgot something?`"""
-    return ", ".join(f"{name.replace('_', ' ')} {_shown(name, value)}" for name, value in row.items())
-
-
-def _shown(name: str, value: Any) -> str:
-    if name in ("delay", "debounce", "discount_expiry"):
-        sizes = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-        unit = next(unit for unit, size in sizes.items() if value % size == 0)
-        return f"{value // sizes[unit]:.0f}{unit}"
-    return "; ".join(value) if isinstance(value, list) else str(value)

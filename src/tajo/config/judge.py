@@ -1,7 +1,7 @@
 """What is wrong with an arranged tree of settings, in words that name the mend."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Generator, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
@@ -10,6 +10,14 @@ from tajo.config.document import UNKNOWN, Trail
 from tajo.config.model import DEFAULT_MAPPING, Block, Connector, Options, Settings, keys
 from tajo.config.values import nearest
 from tajo.sync.mapping import rule
+
+B = TypeVar("B", bound=Block)
+
+SENDERS = {
+    "send-sms": ("text messages", "sms_sender"),
+    "send-whatsapp": ("messages on WhatsApp", "whatsapp_sender"),
+}
+"""By the verb of a step: what it sends, and the key of `messages` that says who sends it."""
 
 
 class Complaint(NamedTuple):
@@ -22,20 +30,19 @@ class Complaint(NamedTuple):
 def judge(tree: Mapping[str, Any], common: Mapping[str, Any]) -> Iterator[Complaint]:
     """Everything that is wrong; what comes from the common defaults may be told more than once."""
     yield from _shape(Options, common)
-    yield from _shape(Settings, tree)
+    settings = yield from _shape(Settings, tree)
     yield from _same_stores(tree)
     for name, body in connectors(tree):
         yield from _mapping(("connectors", name), body)
+    yield from _senders(settings) if settings else ()
 
 
-def _shape(model: type[Block], data: Mapping[str, Any]) -> Iterator[Complaint]:
-    """What the model has against the data."""
+def _shape(model: type[B], data: Mapping[str, Any]) -> Generator[Complaint, None, B | None]:
+    """What the model has against the data; returns what it makes of it if that is nothing."""
     try:
-        model.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
         found = error.errors(include_url=False)
-    else:
-        return
     for one in found:
         trail: Trail = tuple(part for part in one["loc"] if part != "[key]")
         if one["input"] is UNKNOWN:
@@ -52,6 +59,7 @@ def _shape(model: type[Block], data: Mapping[str, Any]) -> Iterator[Complaint]:
             case _:
                 text = "must be a block of keys, each on a line of its own and indented below it"
         yield Complaint(trail, text)
+    return None
 
 
 def _missing(key: str) -> str:
@@ -65,6 +73,8 @@ def _unknown(trail: Trail) -> str:
     key = str(trail[-1])
     if ":" in key:
         return "unknown key; put a blank after the colon"
+    if key == "language" and "storefronts" in trail[:-1]:
+        return "never had an effect; leave it out, and tell contacts of this channel apart by its `lists`"
     if key == "field_mapping":
         return "is another name of `customer_mapping`; keep one of them"
     if len(trail) == 1 and key in Connector.model_fields:
@@ -90,6 +100,22 @@ def _same_stores(tree: Mapping[str, Any]) -> Iterator[Complaint]:
         if isinstance(store, str) and store.strip() and owners.setdefault(store.strip(), name) != name:
             trail = ("connectors", name, "store_hash")
             yield Complaint(trail, f"is the store of `{owners[store.strip()]}` too; keep one of the two")
+
+
+def _senders(settings: Settings) -> Iterator[Complaint]:
+    """Messages that an enabled skill sends, and of which nobody says from whom they are."""
+    for verb, (what, key) in SENDERS.items():
+        silent = [
+            f"`{skill.name}`"
+            for skill in settings.skills.skills.values()
+            if skill.enabled and any(one.verb == verb and "sender" not in one.params for one in skill.steps)
+        ]
+        for name, connector in settings.connectors.items() if silent else ():
+            if connector.enabled and getattr(connector.messages, key) is None:
+                text = f"is missing, and {' and '.join(silent)} would send {what}"
+                yield Complaint(
+                    ("connectors", name, "messages", key), f"{text}; add it, or `sender` to the steps"
+                )
 
 
 def _mapping(trail: Trail, body: Mapping[str, Any]) -> Iterator[Complaint]:

@@ -32,8 +32,10 @@ from tajo.sync.model import EventKind
 Trail = tuple[str | int, ...]
 Reader = Callable[[Any, Trail], Any]
 
-EVENTS = (*EventKind, "customer_deleted")
-"""What may begin or end a sequence. A deletion ends all by itself, as the subject is gone."""
+DELETED = "customer_deleted"
+"""An event in Tajo's documents that nobody is told of: the connector itself lets such people go."""
+
+EVENTS = (*EventKind, DELETED)
 
 CATEGORIES = ("data-sync", "email-marketing", "sms-whatsapp", "loyalty", "analytics", "integrations")
 STATUSES = ("stable", "beta", "experimental")
@@ -186,6 +188,8 @@ class _Reading:
                 ("triggers",),
                 'a schedule selects people by their last order; add a condition `days_since_order: ">= 90"`',
             )
+        if own:
+            self._hears(found)
         if not own and "enabled" in found:
             key = ".".join(ELSEWHERE.get(found["name"], {}).get(("enabled",), ("webhooks",)))
             self._wrong(("enabled",), f"is another spelling of the connector's `{key}`; keep one of the two")
@@ -241,6 +245,16 @@ class _Reading:
                         else "; add it"
                     )
                     self._wrong((key, i), f"`{name}` is missing" + hint)
+
+    def _hears(self, found: Mapping[str, Any]) -> None:
+        """Only what the connector does itself may name a deletion: nothing else would ever hear of it."""
+        why = "skills never hear of it: the connector lets such people go (`delete_behavior`); leave it out"
+        for i, trigger in enumerate(found["triggers"]):
+            if trigger.event == DELETED:
+                self._wrong(("triggers", i, "event"), why)
+        for i, event in enumerate(found.get("stop_on", ())):
+            if event == DELETED:
+                self._wrong(("stop_on", i), why)
 
     def _trigger(self, value: Any, trail: Trail) -> Trigger | None:
         keys: dict[str, Reader] = {

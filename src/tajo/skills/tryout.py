@@ -1,4 +1,7 @@
-"""A skill tried out on paper: the real decisions, on an invented clock, with nobody to hear of it. Pure."""
+"""A skill tried out on paper: the real decisions on a clock that runs ahead, with nobody to hear of it. Pure.
+
+`play` decides; it does not know whether what it looks at is a sample or somebody who exists.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,22 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tajo.skills.conditions import Facts, first_failing
 from tajo.skills.model import Skill
 from tajo.skills.params import Shop
 from tajo.skills.playbook import Manners, Playbook
-from tajo.sync.automation import Act, Begin, Decision, Running, Situation, Standing, Stop, Subject, Wait
+from tajo.sync.automation import (
+    Act,
+    Automation,
+    Begin,
+    Decision,
+    Running,
+    Situation,
+    Standing,
+    Stop,
+    Subject,
+    Wait,
+)
 from tajo.sync.model import (
     Cart,
     CartLine,
@@ -39,6 +54,20 @@ class Moment(Struct, frozen=True):
     decision: Decision
 
 
+class Trial(Struct, frozen=True, kw_only=True):
+    """What a skill would do if nothing else changes, when `event` (empty: its clock strikes) comes at `at`.
+
+    `why`: why nothing begins; empty if something does. `waits`: the sequence that runs already; then nothing
+    need happen, and `moments` are the rest of it.
+    """
+
+    at: float
+    event: str = ""
+    why: str = ""
+    waits: Running | None = None
+    moments: tuple[Moment, ...] = ()
+
+
 class Sample(Struct, frozen=True, kw_only=True):
     """Somebody to whom something happens at `now`. `event`: empty for the clock of a schedule.
 
@@ -57,15 +86,16 @@ class Sample(Struct, frozen=True, kw_only=True):
     unsubscribed: bool = False
 
 
-def try_out(skill: Skill, manners: Manners, sample: Sample) -> tuple[Begin | None, list[Moment]]:
-    """What would begin (None: nothing, as a condition does not hold), and every decision from then on."""
+def try_out(skill: Skill, manners: Manners, sample: Sample) -> Trial:
+    """Everything that would be decided for a sample."""
     playbook = Playbook([replace(skill, enabled=True)], manners, Shop(urls={1: "https://shop.example"}))
     customer = Customer(
         id=int(not sample.guest), email=sample.email, first_name="Sample", last_name="Customer"
     )
     subject = _subject(sample, customer)
     silence = next(iter(playbook.candidates(skill.name, sample.now - DAY, sample.now)), None)
-    last = silence.until if silence and not sample.event else None
+    # A second earlier: just so long ago is a hair less once days have been counted.
+    last = silence.until - 1.0 if silence and not sample.event else None
     metrics = Metrics(
         orders_count=max(sample.orders, int(last is not None)),
         total_spent=sample.spent,
@@ -82,6 +112,9 @@ def try_out(skill: Skill, manners: Manners, sample: Sample) -> tuple[Begin | Non
         begin = next(iter(playbook.begins(event, metrics, sample.now)), None)
     else:
         begin = playbook.begins_now(skill.name, Key(Resource.CUSTOMERS, 1), customer, metrics, sample.now)
+    if begin is None:
+        facts = Facts(now=sample.now, event=sample.event, subject=subject, metrics=metrics)
+        return Trial(at=sample.now, event=sample.event, why=unmet(skill, facts))
     situation = Situation(
         now=sample.now,
         subject=subject,
@@ -92,19 +125,28 @@ def try_out(skill: Skill, manners: Manners, sample: Sample) -> tuple[Begin | Non
         link="https://tajo.example/r/sample" if isinstance(subject, Cart) else "",
         code="SAMPLECODE",
     )
-    if begin is None:
-        return None, []
-    return begin, list(play(playbook, begin, sample.event, sample.now, lambda _: situation))
+    running = begun(begin, sample.event, sample.now, origin=begin.email.lower())
+    moments = tuple(play(playbook, running, lambda _: situation))
+    return Trial(at=sample.now, event=sample.event, moments=moments)
 
 
-def play(
-    playbook: Playbook, begin: Begin, event: str, began: float, look: Callable[[float], Situation]
-) -> Iterator[Moment]:
-    """Every decision about a sequence from its begin to its end. `look`: how things are at a moment.
+def unmet(skill: Skill, facts: Facts) -> str:
+    """Why this event (or the clock, if it is empty) begins nothing: conditions as they are written."""
+    if not skill.steps:
+        return "it has no steps"
+    if facts.event in skill.stop_on:
+        return f"`{facts.event}` ends it"
+    guest = isinstance(facts.subject, Cart | Order) and facts.subject.customer_id == 0
+    if guest and facts.event and not skill.guests:
+        return "guests are left out (`detection.exclude_logged_out`)"
+    triggers = [one for one in skill.triggers if one.event == facts.event]
+    failing = [one for trigger in triggers if (one := first_failing(trigger.conditions, facts))]
+    return f"not so: {'; nor: '.join(dict.fromkeys(one.written for one in failing))}"
 
-    What is sent on the way counts towards the daily cap.
-    """
-    running = Running(
+
+def begun(begin: Begin, event: str, began: float, *, origin: str) -> Running:
+    """A sequence at its begin."""
+    return Running(
         skill=begin.skill,
         subject=begin.subject,
         email=begin.email,
@@ -112,14 +154,21 @@ def play(
         began=began,
         due=begin.due,
         event=event,
-        origin=begin.email.lower(),
+        origin=origin,
     )
+
+
+def play(playbook: Automation, running: Running, look: Callable[[float], Situation]) -> Iterator[Moment]:
+    """Every decision about a sequence from where it stands to its end. `look`: how things are at a moment.
+
+    What is sent on the way counts towards the daily cap.
+    """
     sent: list[float] = []
     while True:
         now = running.due
         recent = [at for at in sent if at > now - DAY]
         seen = look(now)
-        first = min(recent, default=seen.first_sent)
+        first = min([*recent, *([] if seen.first_sent is None else [seen.first_sent])], default=None)
         seen = replace(seen, now=now, sent_today=seen.sent_today + len(recent), first_sent=first)
         decision = playbook.decide(running, seen)
         yield Moment(now, running.step, decision)
@@ -133,11 +182,19 @@ def play(
         running = replace(running, step=running.step + 1, due=decision.then)
 
 
+ABOUT = {"customer": Resource.CUSTOMERS, "order": Resource.ORDERS, "cart": Resource.CARTS}
+
+
+def about(event: str) -> Resource:
+    """What such an event is about: what its first word says, else a product."""
+    return ABOUT.get(event.partition("_")[0], Resource.PRODUCTS)
+
+
 def _subject(sample: Sample, customer: Customer) -> Subject:
     """What such an event is about."""
     at, total = moment(sample.now), sample.total
-    match sample.event.partition("_")[0]:
-        case "cart":
+    match about(sample.event) if sample.event else Resource.CUSTOMERS:
+        case Resource.CARTS:
             line = CartLine(product_id=1, name="Sample product", price=total, total=total)
             return Cart(
                 id=1,
@@ -149,7 +206,7 @@ def _subject(sample: Sample, customer: Customer) -> Subject:
                 created=at,
                 updated=at,
             )
-        case "order":
+        case Resource.ORDERS:
             sold = Line(product_id=1, name="Sample product", quantity=1, price=total, total=total)
             return Order(
                 id=1,
@@ -161,7 +218,7 @@ def _subject(sample: Sample, customer: Customer) -> Subject:
                 total=total,
                 lines=(sold,),
             )
-        case "inventory" | "low" | "back" | "price":
+        case Resource.PRODUCTS:
             return Product(id=1, name="Sample product", price=total, stock=10, path="/sample-product/")
         case _:
             return customer
