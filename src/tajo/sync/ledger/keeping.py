@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import delete, select, update
 
 from tajo.sync.ledger.store import Tx
-from tajo.sync.ledger.tables import cart_lines, carts, deeds, recoveries
+from tajo.sync.ledger.tables import cart_lines, carts, deeds, doings, recoveries, sessions
 
 DAY = 86400.0
 
@@ -14,6 +14,12 @@ CARTS = 30 * DAY
 
 DEEDS = 90 * DAY
 """Seconds for which it is remembered what skills did. The limits that count deeds look back one day."""
+
+DOINGS = 400 * DAY
+"""Seconds for which the audit log goes back."""
+
+SESSIONS = 8 * DAY
+"""Seconds after which a session is over, whatever happens."""
 
 
 async def tidy(tx: Tx, connector: str, now: float) -> None:
@@ -28,3 +34,5 @@ async def tidy(tx: Tx, connector: str, now: float) -> None:
         delete(recoveries).where(again.connector == connector, again.clicked_at < now - 2 * CARTS)
     )
     await tx.execute(delete(deeds).where(deed.connector == connector, deed.at < now - DEEDS))
+    await tx.execute(delete(doings).where(doings.c.at < now - DOINGS))
+    await tx.execute(delete(sessions).where(sessions.c.began_at < now - SESSIONS))

@@ -6,11 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import and_, case, delete, func, or_, select
+from sqlalchemy import and_, case, delete, func, literal, or_, select, tuple_
 
 from tajo.sync.ledger.store import Tx, upsert
 from tajo.sync.ledger.tables import due, parked
 from tajo.sync.model import Key, Resource
+
+_PARKED = select(*(parked.c[name] for name in ("resource", "id", "reason", "since", "last", "attempts")))
 
 
 class Parked(Struct, frozen=True):
@@ -168,9 +170,26 @@ async def all_parked(tx: Tx, connector: str) -> list[Parked]:
     return await _parked(tx, connector, None)
 
 
+async def parked_after(tx: Tx, connector: str, last: Parked | None, *, limit: int) -> list[Parked]:
+    """What is parked, oldest first, from the one after `last` on."""
+    p = parked.c
+    query = _PARKED.where(p.connector == connector)
+    if last is not None:
+        behind = tuple_(p.since, p.resource, p.id)
+        query = query.where(behind > tuple_(*map(literal, (last.since, str(last.key.resource), last.key.id))))
+    rows = await tx.execute(query.order_by(p.since, p.resource, p.id).limit(limit))
+    return [_as_parked(row) for row in rows]
+
+
+async def count_parked(tx: Tx, connector: str) -> int:
+    """How much is parked."""
+    query = select(func.count()).select_from(parked).where(parked.c.connector == connector)
+    return await tx.scalar(query) or 0
+
+
 async def _parked(tx: Tx, connector: str, keys: Sequence[Key] | None) -> list[Parked]:
     p = parked.c
-    query = select(p.resource, p.id, p.reason, p.since, p.last, p.attempts).where(p.connector == connector)
+    query = _PARKED.where(p.connector == connector)
     if keys is not None:
         by_resource = [
             and_(p.resource == resource, p.id.in_([key.id for key in keys if key.resource == resource]))
@@ -178,7 +197,8 @@ async def _parked(tx: Tx, connector: str, keys: Sequence[Key] | None) -> list[Pa
         ]
         query = query.where(or_(*by_resource))
     rows = await tx.execute(query.order_by(p.since, p.resource, p.id))
-    return [
-        Parked(Key(Resource(row.resource), row.id), row.reason, row.since, row.last, row.attempts)
-        for row in rows
-    ]
+    return [_as_parked(row) for row in rows]
+
+
+def _as_parked(row: Any) -> Parked:
+    return Parked(Key(Resource(row.resource), row.id), row.reason, row.since, row.last, row.attempts)

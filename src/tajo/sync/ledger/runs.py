@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -128,6 +129,24 @@ async def last_run(
         query = query.where(runs.c.mode == mode)
     row = (await tx.execute(query.order_by(runs.c.started_at.desc()).limit(1))).first()
     return None if row is None else _record(row)
+
+
+async def newest(
+    tx: Tx, connectors: Collection[str], *, before: float | None = None, limit: int
+) -> list[tuple[str, RunRecord]]:
+    """Runs of these connectors, each with its connector, the newest first: those begun `before` a moment."""
+    r = runs.c
+    query = select(runs).where(r.connector.in_(list(connectors)))
+    if before is not None:
+        query = query.where(r.started_at < before)
+    rows = await tx.execute(query.order_by(r.started_at.desc(), r.id).limit(limit))
+    return [(row.connector, _record(row)) for row in rows]
+
+
+async def find(tx: Tx, id_: str) -> tuple[str, RunRecord] | None:
+    """The run of this id with its connector; None if there is none."""
+    row = (await tx.execute(select(runs).where(runs.c.id == id_))).first()
+    return None if row is None else (row.connector, _record(row))
 
 
 async def begin_sweep(

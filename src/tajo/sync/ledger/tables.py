@@ -428,3 +428,61 @@ deeds = Table(
     Index("deeds_by_person", "person", "at"),
     **_CLUSTERED,
 )
+
+#: Stores that were connected at run time, with their credentials sealed.
+connections = Table(
+    "connections",
+    metadata,
+    Column("connector", String(64), primary_key=True),
+    Column("sealed", Octets, nullable=False),
+    Column("at", Double, nullable=False),
+    **_CLUSTERED,
+)
+
+#: Keys of programs. `id`: for people; `digest`: SHA-256 of the key itself, which is not kept.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("scope", String(16), nullable=False),
+    Column("digest", Octets, nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("used_at", Double),
+    Column("revoked_at", Double),
+    Index("api_keys_by_digest", "digest", unique=True),
+    **_CLUSTERED,
+)
+
+#: People who may sign in. `password`: its argon2id hash with all parameters.
+users = Table(
+    "users",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("password", Text, nullable=False),
+    Column("made_at", Double, nullable=False),
+    **_CLUSTERED,
+)
+
+#: Who is signed in. `digest`: SHA-256 of what their cookie holds.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", Octets, primary_key=True),
+    Column("user", String(64), nullable=False),
+    Column("began_at", Double, nullable=False),
+    Column("seen_at", Double, nullable=False),
+    **_CLUSTERED,
+)
+
+#: What people and programs did, without personal data.
+doings = Table(
+    "doings",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Double, nullable=False),
+    Column("who", String(128), nullable=False),
+    Column("verb", String(64), nullable=False),
+    Column("about", String(128), nullable=False),
+    Column("outcome", String(128), nullable=False),
+)
