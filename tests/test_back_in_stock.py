@@ -21,13 +21,14 @@ from tajo.brevo.alerts import Alerts
 from tajo.errors import Later, Mend
 from tajo.http import Patience
 from tajo.server import back_in_stock as door
-from tajo.server.back_in_stock import Throttle, origins_of
+from tajo.server.back_in_stock import origins_of
 from tajo.server.problems import problem
 from tajo.sync.back_in_stock import hand_on
 from tajo.sync.ledger import erasure, wishes
 from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import Ledger, open_ledger
 from tajo.sync.ledger.wishes import Wish, WishBox, open_wishes, wish
+from tajo.throttle import STRANGERS, Throttle
 from tests.virtual_clock import VirtualClock
 
 NOW = 1_700_000_000.0
@@ -208,7 +209,7 @@ class TestThrottle:
     def test_remembers_only_so_many(self) -> None:
         throttle = Throttle(1, 10.0)
         assert all(throttle.admits(number, 0.0) for number in range(25_000))
-        assert len(throttle._paid) <= door.STRANGERS
+        assert len(throttle._paid) <= STRANGERS
 
     async def test_a_household_is_one_caller(self, box: WishBox) -> None:
         async with shopper(box, host="2001:db8::1") as client:

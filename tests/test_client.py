@@ -1,16 +1,17 @@
-"""Webhooks that somebody receives in an application of their own end in the same notices."""
+"""The SDK within a program: what it asks ends in the same verbs, and says what is wrong in the same words."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tajo.client import TajoClient
-from tajo.errors import Usage
+from tajo.client import AsyncTajoClient, TajoClient
+from tajo.errors import Later, Mend, Unknown, Usage
 
 CONFIG = """
 brevo: {api_key: xkeysib-1}
@@ -21,10 +22,16 @@ database_url: sqlite:///DATABASE
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> TajoClient:
+def file(tmp_path: Path) -> Path:
     path = tmp_path / "tajo.yaml"
     path.write_text(CONFIG.replace("DATABASE", str(tmp_path / "t.db")))
-    return TajoClient(config_file=path)
+    return path
+
+
+@pytest.fixture
+def client(file: Path) -> Iterator[TajoClient]:
+    with TajoClient(config_file=file) as client:
+        yield client
 
 
 def due(tmp_path: Path) -> list[tuple[str, int]]:
@@ -40,10 +47,50 @@ def test_a_webhook_handed_over_is_noted(client: TajoClient, tmp_path: Path, whol
     client.connectors.handle_webhook("bigcommerce", topic="store/order/created", payload=payload)
     client.connectors.handle_webhook("bigcommerce", topic="store/order/created", payload=payload)
     assert due(tmp_path) == [("orders", 250)]
-    assert client.connectors.status("bigcommerce")["queued_count"] == 1
+    assert client.connectors.status("bigcommerce").queued_count == 1
 
 
 def test_what_is_none_is_told(client: TajoClient, tmp_path: Path) -> None:
-    with pytest.raises(Usage, match="no connector `shop`"):
+    with pytest.raises(Unknown, match="no connector `shop`"):
         client.connectors.handle_webhook("shop", topic="store/order/created", payload={"id": 1})
+    with pytest.raises(Usage, match="no webhook of BigCommerce"):
+        client.connectors.handle_webhook("bigcommerce", topic="store/order/created", payload={"data": 7})
     assert due(tmp_path) == []
+
+
+async def test_the_same_can_be_awaited(file: Path) -> None:
+    async with AsyncTajoClient(config_file=file) as client:
+        (one,) = (await client.connectors.list()).connectors
+    assert (one.connector, one.connected, one.last_sync) == ("bigcommerce", False, None)
+
+
+def test_it_goes_on_after_it_was_closed_and_opened_again(file: Path) -> None:
+    for _ in range(2):
+        with TajoClient(config_file=file) as client:
+            assert client.runs().runs == []
+        client.close()
+
+
+def test_a_wrong_configuration_is_told_when_something_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "tajo.yaml").write_text("brevo: {}\nnonsense: 1\n")
+    with TajoClient(config_file=tmp_path / "tajo.yaml") as client, pytest.raises(Usage, match="nonsense"):
+        client.connectors.list()
+
+
+def test_a_server_that_is_not_there_is_worth_another_try() -> None:
+    client = TajoClient(api_key="k", base_url="http://127.0.0.1:9")
+    with client, pytest.raises(Later, match="cannot be reached"):
+        client.connectors.list()
+
+
+def test_a_store_that_cannot_be_seen_is_not_connected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TAJO_BIGCOMMERCE_API_URL", "http://127.0.0.1:9")
+    with TajoClient(brevo_api_key="xkeysib-1") as client:
+        with pytest.raises(Usage, match="store_hash"):
+            client.connectors.connect("bigcommerce", store_hash="a b", access_token="t")
+        with pytest.raises(Mend, match="cannot be reached"):
+            client.connectors.connect("bigcommerce", store_hash="abc123", access_token="t")
+        assert client.connectors.list().connectors == []

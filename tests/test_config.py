@@ -126,7 +126,7 @@ def test_everything_at_once() -> None:
         client_secret: s
         api_url: http://127.0.0.1:8
         lists: {all_customers: Everyone, buyers: "41"}
-        storefronts: {1: {lists: [3, Dutch], language: nl, url: https://nl.example.com}}
+        storefronts: {1: {lists: [3, Dutch], url: https://nl.example.com}}
         consent: skip
         order_statuses: {counted: [10, 2], placed: [2]}
         cart: {abandoned_after: 30m, min_value: 25.50}
@@ -400,6 +400,9 @@ def test_variables_are_put_into_text() -> None:
         ("messages: {daily_cap: 0}", "1: messages.daily_cap: must be a whole number from 1 to 100"),
         ('messages: {quiet_hours: "21-8"}', '1: messages.quiet_hours: must be two times of day in quotes, such as `"21:00-08:00"`'),
         ("messages: {timezone: Berlin}", "1: messages.timezone: must be a time zone such as `Europe/Berlin`"),
+        ("skills: {order-notifications: {enabled: true, sequence: [{action: brevo/send-sms, content: Hi}]}}\nmessages: {daily_cap: 2}", "2: messages.sms_sender: is missing, and `order-notifications` would send text messages; add it, or `sender` to the steps"),
+        ("skills: {post-purchase: {enabled: true, sequence: [{action: brevo/send-whatsapp, template_id: 5}]}}\nconnectors:\n  bigcommerce: {}", "3: connectors.bigcommerce.messages.whatsapp_sender: is missing, and `post-purchase` would send messages on WhatsApp; add it, or `sender` to the steps"),
+        ("storefronts: {1: {language: nl}}", "1: storefronts.1.language: never had an effect; leave it out, and tell contacts of this channel apart by its `lists`"),
         ("skills:\n  ? [a]\n  : b", "2: skills: a key must be one word; write `key: value`"),
         ("connectors: []", "1: connectors: must be a block of keys, each on a line of its own and indented below it"),
         ("connectors: {a b: {store_hash: x, access_token: t, type: bigcommerce}}", "1: connectors.a b: is no name for a connector; use letters, digits, - and _"),
@@ -420,6 +423,22 @@ def test_variables_are_put_into_text() -> None:
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_line_and_its_mend(text: str, expected: str) -> None:
     assert mistakes(text, ENV) == [f"tajo.yaml:{expected}"]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "messages: {sms_sender: Shop}",
+        "connectors: {bigcommerce: {messages: {sms_sender: Shop}}, b: {type: bigcommerce, enabled: false, "
+        "store_hash: x, access_token: t}}",
+    ],
+)
+def test_text_messages_are_sent_where_somebody_sends_them(rest: str) -> None:
+    step = "{action: brevo/send-sms, content: Hi}"
+    text = f"skills: {{order-notifications: {{enabled: true, sequence: [{step}]}}}}\n{rest}"
+    assert read(text, ENV).skills.skills["order-notifications"].enabled
+    named = "skills: {post-purchase: {enabled: true, sequence: [{action: brevo/send-sms, content: Hi, sender: Me}]}}"
+    assert read(named, ENV).skills.skills["post-purchase"].enabled
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
@@ -578,7 +597,7 @@ def test_what_the_example_comments_out_may_be_written_as_it_stands() -> None:
     assert (shop.full_sync_at, shop.left_to_others) == (time(3), 20)
     assert shop.webhooks[-1].contact == "stock@shop.example.com"
     assert shop.custom_fields == {"VAT number": "VAT_NUMBER", "Birthday": "BIRTHDAY"}
-    assert shop.storefronts[1].language == "en"
+    assert shop.storefronts[1].url == "https://shop.example.com"
     assert found.server.public_url == "https://tajo.example.com"
 
 

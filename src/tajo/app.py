@@ -13,6 +13,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy.engine import make_url
 
@@ -24,13 +25,13 @@ from tajo.bigcommerce.scopes import EVENTS, STOCK, UNSCOPED
 from tajo.bigcommerce.statuses import UNFINISHED, UNSOLD
 from tajo.brevo import Api as BrevoApi
 from tajo.brevo import BrevoDestination, CartLayout, ConsentMode, Lists, Rules, StorefrontRules
-from tajo.errors import Usage
+from tajo.errors import Unknown, Usage
 from tajo.http import Clock, Patience
 from tajo.skills import Manners, Playbook, Shop
 from tajo.sync.account import Account
 from tajo.sync.automation import Automation
 from tajo.sync.connector import PARTS, Connector
-from tajo.sync.ledger import counts, known, outgoing, people, queue, runs
+from tajo.sync.ledger import connections, counts, known, outgoing, people, queue, runs
 from tajo.sync.ledger import sequences as sequence_rows
 from tajo.sync.ledger.queue import Parked
 from tajo.sync.ledger.secret import Secret, find_secret
@@ -74,15 +75,31 @@ class Tajo:
 
     def __init__(self, settings: config.Settings, ledger: Ledger, clock: Clock) -> None:
         self.settings = settings
+        self.written = frozenset(settings.connectors)
         self._ledger = ledger
         self._clock = clock
+
+    def join(self, stores: Mapping[str, config.Connector]) -> None:
+        """From now on there are these connectors, too: stores that were connected at run time."""
+        both = {**self.settings.connectors, **stores}
+        self.settings = self.settings.model_copy(update={"connectors": both})
+
+    def leave(self, name: str, *, back: config.Connector | None) -> None:
+        """There is no such connector any more, or again the one that was there before."""
+        others = {key: one for key, one in self.settings.connectors.items() if key != name}
+        both = others if back is None else {**others, name: back}
+        self.settings = self.settings.model_copy(update={"connectors": both})
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return self._clock.now()
 
     def names(self, wanted: str | None = None) -> list[str]:
         """The connectors that run, or the one that is wanted. Raises `Usage` where there is none."""
         connectors = self.settings.connectors
         if wanted is not None and wanted not in connectors:
             known_names = ", ".join(connectors) or "none"
-            raise Usage(f"there is no connector `{wanted}`", f"use one of these: {known_names}.")
+            raise Unknown(f"there is no connector `{wanted}`", f"use one of these: {known_names}.")
         names = [wanted] if wanted else [name for name, one in connectors.items() if one.enabled]
         if not names:
             raise Usage("no store is connected", "write a tajo.yaml (`tajo init`), or set BC_STORE_HASH.")
@@ -139,7 +156,7 @@ class Tajo:
             told, met = await known.counts(tx, name), await people.counts(tx, name)
             last = await runs.last_run(tx, name, "done")
             newest = await runs.last_run(tx, name)
-            parked = await queue.all_parked(tx, name)
+            parked = await queue.count_parked(tx, name)
             waiting = await queue.count_due(tx, name)
             outgoing_ = await outgoing.count(tx, name)
             heard = await counts.heard(tx, name)
@@ -158,7 +175,7 @@ class Tajo:
             "orders_count": met["orders"],
             "products_count": told.get(Resource.PRODUCTS, 0),
             "contacts_count": met["contacts"],
-            "failures_count": len(parked),
+            "failures_count": parked,
             "queued_count": waiting,
             "outgoing_count": outgoing_,
             "webhooks_count": sum(one.notices for one in heard.values()),
@@ -174,19 +191,26 @@ class Tajo:
             return await queue.all_parked(tx, name)
 
     async def replay(
-        self, name: str, keys: list[Key] | None = None, *, watch: Watch | None = None
+        self, name: str, keys: Sequence[Key] | None = None, *, watch: Watch | None = None
     ) -> Account:
         """Try these failures again (None: all of them)."""
-        parked = [entry.key for entry in await self.failures(name)]
-        unknown = [str(key) for key in keys or [] if key not in parked]
-        if unknown:
-            raise Usage(f"not among the failures: {', '.join(unknown)}", "see `tajo failures list`.")
+        wanted = await self.parked(name, keys)
         async with self._line(name, self._ledger) as line:
             if watch:
                 watch(line)
             await line.connector.open()
             async with line.connector.attended():
-                return await line.connector.replay(parked if keys is None else keys)
+                return await line.connector.replay(wanted)
+
+    async def parked(self, name: str, keys: Sequence[Key] | None) -> Sequence[Key]:
+        """These keys, or all that are among the failures. Raises `Unknown` for one that is not."""
+        parked = [entry.key for entry in await self.failures(name)]
+        if keys is None:
+            return parked
+        unknown = [str(key) for key in keys if key not in parked]
+        if unknown:
+            raise Unknown(f"not among the failures: {', '.join(unknown)}", "see `tajo failures list`.")
+        return keys
 
     def rules(self, name: str) -> Rules:
         """What the merchant of this connector wants to see in Brevo."""
@@ -244,6 +268,13 @@ class Tajo:
         async with self._ledger.begin() as tx:
             await queue.count_due(tx, "")
         return True
+
+    @property
+    def address(self) -> str:
+        """Where people find this server, without a slash at the end."""
+        server = self.settings.server
+        host = f"[{server.host}]" if ":" in server.host else server.host
+        return (server.public_url or f"http://{host}:{server.port}").rstrip("/")
 
     @property
     def folder(self) -> Path:
@@ -327,10 +358,22 @@ class Tajo:
 async def open_tajo(
     settings: config.Settings, env: Mapping[str, str], *, clock: Clock | None = None
 ) -> AsyncIterator[Tajo]:
-    """Open the ledger that the settings name. Raises `Mend` when it cannot be used."""
+    """Open the ledger that the settings name. Raises `Mend` when it cannot be used.
+
+    The stores that were connected at run time are there, too, but for those whose name the settings use.
+    """
     ledger = await open_ledger(settings.database_url, _secret(settings, env))
     try:
-        yield Tajo(settings, ledger, clock or Clock())
+        tajo = Tajo(settings, ledger, clock or Clock())
+        async with ledger.begin() as tx:
+            found = await connections.all_of(tx, ledger.secret)
+        stores = {
+            name: config.joined(settings.common, name, msgspec.convert(kept, config.Credentials))
+            for name, kept in found.items()
+            if name not in tajo.written
+        }
+        tajo.join(stores)
+        yield tajo
     finally:
         await ledger.close()
 
@@ -420,6 +463,12 @@ def folder_of(settings: config.Settings) -> Path:
     url = make_url(settings.database_url)
     in_file = url.drivername.startswith("sqlite") and url.database and url.database != ":memory:"
     return Path(str(url.database)).parent if in_file else Path()
+
+
+def remembers(settings: config.Settings) -> bool:
+    """Whether there may be a ledger already: a file is looked for, a server is not asked."""
+    url = make_url(settings.database_url)
+    return not url.drivername.startswith("sqlite") or Path(url.database or "").is_file()
 
 
 def _secret(settings: config.Settings, env: Mapping[str, str]) -> Secret:

@@ -3,6 +3,7 @@
     TajoError
     ├── Mend       stop and tell the human: nothing we can do will help (exit code 3)
     │   ├── Usage  the words given to us are wrong: configuration, command line (exit code 2)
+    │   │   └── Unknown  what they name is not there
     │   └── Busy   somebody else is at work there, and will have finished by itself
     ├── Later      not now: put it back, with a time
     └── Refused    this one record cannot pass: park it with the reason, go on with the others
@@ -30,6 +31,10 @@ class Usage(Mend):
     """The configuration or the command line is wrong; nothing was started."""
 
     exit_code = 2
+
+
+class Unknown(Usage):
+    """What was asked for is not there: a connector, a record, a key."""
 
 
 class Busy(Mend):

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import cast
+from urllib.parse import urlsplit
 
-from tajo import webhooks
+from starlette.types import ASGIApp
+
+from tajo import config, webhooks
+from tajo.access import Doorkeeper
 from tajo.app import Tajo
-from tajo.bigcommerce.callbacks import Malformed, from_parts
-from tajo.bigcommerce.cart_recovery import CartRecovery
 from tajo.brevo import callbacks as marketing
-from tajo.errors import Usage
-from tajo.http import Clock, Patience
-from tajo.server import BrevoDoor, Door, make_app
+from tajo.fleet import Fleet
+from tajo.http import Clock
+from tajo.journal import Journal
+from tajo.server import BrevoDoor, Recovery, make_app
 from tajo.server import serve as listen
-from tajo.server.back_in_stock import origins_of
-from tajo.server.recovery import Recovery
 from tajo.sync import unsubscribes
 from tajo.sync.ledger.inbox import open_inbox
 from tajo.sync.ledger.wishes import open_wishes
-from tajo.sync.model import Store
-from tajo.worker import Worker
+from tajo.verbs import Verbs
+from tajo.web import open_faces
 
-SHOPPER = Patience(attempts=3, first=0.3, longest=2.0)
-"""Whoever follows a recovery link waits at a browser."""
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 async def serve(
@@ -40,63 +39,64 @@ async def serve(
     listening: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Take webhooks and follow every connector until `stop` is set. Raises `Mend` if it cannot listen."""
-    names = tajo.names()
-    origins: dict[str, frozenset[str]] = {}
-
-    def met(name: str, store: Store) -> None:
-        settings = tajo.settings.connectors[name]
-        if settings.sync.inventory and settings.sync.products:
-            own = (storefront.url or "" for storefront in settings.storefronts.values())
-            told = (storefront.url for storefront in store.storefronts.values())
-            origins[name] = origins_of([*told, *own])
-
-    workers = {name: Worker(tajo, name, clock or Clock(), say, partial(met, name)) for name in names}
-
-    def wake(name: str) -> None:
-        if name in workers:
-            workers[name].wake()
+    clock = clock or Clock()
+    key = tajo.settings.api_key
+    keeper = Doorkeeper(tajo.ledger, clock.now, master=key.get_secret_value() if key else None)
+    fleet = Fleet(tajo, Journal(say, clock.now), clock)
 
     async def unsubscribed(people: Sequence[marketing.Unsubscribe]) -> None:
-        await unsubscribes.note(tajo.ledger, names, [person.email for person in people])
-        for worker in workers.values():
-            worker.wake()
+        await unsubscribes.note(tajo.ledger, fleet.names, [person.email for person in people])
+        for name in fleet.names:
+            fleet.wake(name)
 
     async with (
-        open_inbox(tajo.ledger, wake) as inbox,
-        open_wishes(tajo.ledger, wake) as wishes,
-        AsyncExitStack() as stores,
+        open_inbox(tajo.ledger, fleet.wake) as inbox,
+        open_wishes(tajo.ledger, fleet.wake) as wishes,
+        fleet.at_work(),
+        open_faces(
+            Verbs(tajo, fleet),
+            keeper,
+            may_call=partial(may_call, tajo.settings, host),
+            hosts=names(tajo.settings, host),
+        ) as faces,
     ):
-        tills = {}
-        for name in names:
-            store, _ = await stores.enter_async_context(tajo.accounts(name, patience=SHOPPER))
-            tills[name] = CartRecovery(store, locations=tajo.locations(name))
-        links = Recovery(tills, tajo.ledger, (clock or Clock()).now)
-        doors = {
-            name: Door(webhooks.trust(tajo, name), enabled=name in workers)
-            for name in tajo.settings.connectors
-        }
-        brevo = BrevoDoor(marketing.Trust(webhooks.brevo_token(tajo)), unsubscribed)
-        app = make_app(doors, brevo, inbox, tajo.ready, origins=origins, wishes=wishes, links=links)
-        tasks = [asyncio.create_task(worker.run()) for worker in workers.values()]
-        try:
-            await listen(app, host, port, stop=stop, listening=listening)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        app = make_app(
+            fleet.doors,
+            BrevoDoor(marketing.Trust(webhooks.brevo_token(tajo)), unsubscribed),
+            inbox,
+            tajo.ready,
+            origins=fleet.origins,
+            wishes=wishes,
+            links=Recovery(fleet.tills, tajo.ledger, clock.now),
+            faces=cast(ASGIApp, faces),  # Litestar has types of ASGI of its own
+        )
+        token = await keeper.setup_token()
+
+        def begun(url: str) -> None:
+            listening(url)
+            if token:
+                place = f"{tajo.settings.server.public_url or url}/setup?token={token}"
+                say(f"nobody can sign in yet: {place} lets one person in, for a day")
+
+        await listen(app, host, port, stop=stop, listening=begun)
 
 
-async def handle_webhook(tajo: Tajo, name: str, topic: str, payload: Mapping[str, Any]) -> None:
-    """Note a webhook that somebody received in an application of their own. Raises `Usage`.
+def names(settings: config.Settings, host: str) -> frozenset[str]:
+    """The host names under which people and programs reach this server; any, where it listens everywhere."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - whoever says so decides by name, or not at all
+        public = urlsplit(settings.server.public_url or "").hostname
+        return frozenset({public, *LOOPBACK} if public else {"*"})
+    return frozenset({urlsplit(settings.server.public_url or "").hostname or host, host, *LOOPBACK})
 
-    `payload`: the whole body that BigCommerce sent, or just its `data`. A server that runs follows it.
+
+def may_call(settings: config.Settings, host: str, url: str) -> bool:
+    """Whether a store may be looked for at this address because a caller of the server says so.
+
+    BigCommerce's own, and what the configuration names. A server that is itself reached at this machine alone
+    is somebody's experiment, and may look for simulated stores there.
     """
-    tajo.names(name)
-    try:
-        notice = from_parts(topic, payload)
-    except Malformed as error:
-        raise Usage(
-            f"that is no webhook of BigCommerce: {error}", "pass on its scope and its body."
-        ) from None
-    async with open_inbox(tajo.ledger, lambda _: None) as inbox:
-        await inbox.take(name, notice)
+    usual = config.Options.model_fields["api_url"].default
+    named = [one.api_url for one in settings.connectors.values()] + [str(settings.common.get("api_url", ""))]
+    public = settings.server.public_url
+    alone = host in LOOPBACK and (not public or urlsplit(public).hostname in LOOPBACK)
+    return url in {usual, *named} or (alone and urlsplit(url).hostname in LOOPBACK)

@@ -15,7 +15,7 @@ from msgspec import Struct
 from tajo.app import Tajo
 from tajo.bigcommerce import BigCommerceSource
 from tajo.brevo import BrevoDestination, Traced
-from tajo.errors import Usage
+from tajo.errors import Unknown
 from tajo.sync.connector import WEIGH
 from tajo.sync.ledger import people, runs
 from tajo.sync.ledger.store import Tx
@@ -86,7 +86,7 @@ async def preview(tajo: Tajo, name: str, kind: str, number: int) -> dict[str, An
         batch = await source.fetch(resource, [number])
         change = batch.changes[0]
         if change.record is None and not change.flaw:
-            raise Usage(
+            raise Unknown(
                 f"there is no {kind} {number} in the store",
                 f"use the number that the address of the {kind}'s page in the control panel ends with.",
             )

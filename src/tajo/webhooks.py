@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -9,11 +10,12 @@ import msgspec
 from tajo import config
 from tajo.app import Tajo
 from tajo.bigcommerce import Api as StoreApi
-from tajo.bigcommerce.callbacks import Trust
+from tajo.bigcommerce.callbacks import Malformed, Trust, from_parts
 from tajo.bigcommerce.hooks import Health, Hooks, Report, wanted
 from tajo.brevo import Api as BrevoApi
 from tajo.brevo.hooks import BrevoHooks
 from tajo.errors import Usage
+from tajo.sync.ledger.inbox import open_inbox
 
 STORE, BREVO = "/webhooks/bigcommerce", "/webhooks/brevo"
 
@@ -89,6 +91,22 @@ def summary(report: Report) -> dict[str, Any]:
     """The report as a JSON object."""
     found: dict[str, Any] = msgspec.to_builtins(report)
     return found
+
+
+async def handle_webhook(tajo: Tajo, name: str, topic: str, payload: Mapping[str, Any]) -> None:
+    """Note a webhook that somebody received in an application of their own. Raises `Usage`.
+
+    `payload`: the whole body that BigCommerce sent, or just its `data`. A server that runs follows it.
+    """
+    tajo.names(name)
+    try:
+        notice = from_parts(topic, payload)
+    except Malformed as error:
+        raise Usage(
+            f"that is no webhook of BigCommerce: {error}", "pass on its scope and its body."
+        ) from None
+    async with open_inbox(tajo.ledger, lambda _: None) as inbox:
+        await inbox.take(name, notice)
 
 
 def _hooks(tajo: Tajo, name: str, store: StoreApi) -> Hooks:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
 
 from tajo import webhooks
-from tajo.app import Line, Tajo
+from tajo.app import Line, Tajo, Watch
 from tajo.bigcommerce.hooks import EXCEPTIONS
 from tajo.brevo.alerts import Alerts
 from tajo.errors import Busy, Later, Mend, gravest
 from tajo.http import Clock
 from tajo.sync import back_in_stock as waiting
 from tajo.sync import unsubscribes
+from tajo.sync.account import Account
 from tajo.sync.ledger import counts, keeping, runs
-from tajo.sync.model import Store
+from tajo.sync.model import Key, Resource, Store
 from tajo.sync.moments import moment
 
 Say = Callable[[str], None]
@@ -66,6 +67,9 @@ class Worker:
         self._clock = clock
         self._say: Say = lambda words: say(f"{name}  {words}")
         self._met = met
+        self._line: Line | None = None
+        self._sweeps = asyncio.Lock()
+        self.trouble = ""
         self._woken = asyncio.Event()
         self._begun = asyncio.Event()
         self._silent = False
@@ -82,10 +86,44 @@ class Worker:
         while True:
             try:
                 async with self._tajo.attend(self.name, self._say) as line:
+                    self._line, self.trouble = line, ""
                     await self._work(line)
             except Exception as error:
                 wait = self._stopped(gravest(error))
+            finally:
+                self._line = None
             await self._clock.sleep(wait)
+
+    async def sync(
+        self,
+        *,
+        full: bool,
+        resources: frozenset[Resource] | None,
+        believe_losses: bool,
+        watch: Watch | None,
+    ) -> Account:
+        """Sweep now, because somebody asks for it. Raises `Mend`, and `Busy` while a sweep is under way."""
+        line = self._at_work()
+        async with self._sweeps:
+            if watch:
+                watch(line)
+            return await line.connector.sync(full=full, resources=resources, believe_losses=believe_losses)
+
+    async def replay(self, keys: Sequence[Key], *, watch: Watch | None) -> Account:
+        """Try these failures again. Raises `Mend`, and `Busy` while a sweep is under way."""
+        line = self._at_work()
+        async with self._sweeps:
+            if watch:
+                watch(line)
+            return await line.connector.replay(keys)
+
+    def _at_work(self) -> Line:
+        if self._line is None:
+            why = self.trouble or "it has not begun yet"
+            raise Busy(f"{self.name} is not at work: {why}", "try again soon.")
+        if self._sweeps.locked():
+            raise Busy(f"{self.name} is being swept already", "try again when that run has ended.")
+        return self._line
 
     def _stopped(self, error: BaseException) -> float:
         """Say why; returns in how many seconds it is worth trying again."""
@@ -98,6 +136,7 @@ class Worker:
                 wait, words = MENDED, str(error)
             case _:  # its text may hold anything
                 wait, words = BROKEN, f"{type(error).__name__}, in the database or in Tajo itself"
+        self.trouble = words
         self._say(f"stopped, and will try again in {wait:.0f} s: {words}")
         return wait
 
@@ -218,7 +257,8 @@ class Worker:
         try:
             if full:  # storefronts, groups, lists and attributes may be others by now
                 await line.connector.open()
-            account = await line.connector.sync(full=full)
+            async with self._sweeps:
+                account = await line.connector.sync(full=full)
             if full:
                 async with self._tajo.ledger.begin() as tx:
                     await keeping.tidy(tx, self.name, self._clock.now())

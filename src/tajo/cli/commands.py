@@ -12,19 +12,17 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from tajo import config, webhooks
+from tajo import answers, config
 from tajo.app import Tajo, parts
 from tajo.cli import tell
+from tajo.cli.access import keys, password, secret
+from tajo.cli.connectors import connectors, runs
 from tajo.cli.progress import watching
-from tajo.cli.running import Config, Json, Name, each, exit_code, print_json, with_tajo
-from tajo.doctor import examine
-from tajo.errors import Usage
+from tajo.cli.running import Config, Json, Name, each, exit_code, print_json, with_tajo, with_verbs
+from tajo.errors import Mend, Usage
 from tajo.export import export
-from tajo.forget import forget
-from tajo.plan import make_plan
-from tajo.preview import KINDS, preview
 from tajo.sandbox.cli import simulate
-from tajo.sync.model import Key, Resource
+from tajo.verbs import Verbs, as_key, as_kind
 
 app = typer.Typer(
     name="tajo",
@@ -35,6 +33,11 @@ app = typer.Typer(
 )
 hooks = typer.Typer(help="Our webhooks at the store and at Brevo.", no_args_is_help=True)
 failures = typer.Typer(help="Records that could not be delivered.", no_args_is_help=True)
+app.add_typer(connectors, name="connectors")
+app.add_typer(keys, name="keys")
+app.add_typer(password, name="password")
+app.add_typer(secret, name="secret")
+app.command("runs")(runs)
 app.add_typer(failures, name="failures")
 app.add_typer(hooks, name="hooks")
 app.add_typer(simulate, name="simulate")
@@ -81,45 +84,38 @@ def sync(
     config: Config = None,
 ) -> int:
     """Bring Brevo up to date with the store; a sync that was cut off goes on where it stopped."""
-    wanted = parts(resource or [])
+    parts(resource or [])  # before anything is opened
+    wanted: dict[str, Any] = {"full": full, "resources": resource or []}
 
-    async def verb(tajo: Tajo) -> int:
-        names = tajo.names(connector)
+    async def verb(verbs: Verbs) -> int:
+        names = verbs.names(connector)
         if plan:
-            return await _plan(tajo, names, full=full, resources=wanted, json=json)
-        clean = True
+            return await _plan(verbs, names, wanted, json=json)
+        runs: list[answers.Run] = []
 
-        async def one(name: str) -> dict[str, Any]:
-            nonlocal clean
+        async def one(name: str) -> answers.Run:
             with watching(quiet=json) as watch:
                 if dry_run:
-                    account, differences = await tajo.rehearse(name, full=full, resources=wanted, watch=watch)
+                    run: answers.Run = await verbs.rehearse(name, **wanted, watch=watch)
                 else:
-                    account = await tajo.sync(
-                        name, full=full, resources=wanted, believe_losses=believe_losses, watch=watch
-                    )
-                    differences = []
-            clean = clean and account.clean
+                    run = await verbs.sync(name, **wanted, believe_losses=believe_losses, watch=watch)
+            runs.append(run)
             if not json:
-                tell.account(name, account, differences, dry_run=dry_run)
-            answer = tell.summary(account)
-            return {**answer, "dry_run": True, "differences": differences} if dry_run else answer
+                tell.run(run)
+            return run
 
         answer = await each(names, one)
         if json:
             print_json(answer)
-        return exit_code(answer, clean=clean)
+        return exit_code(answer, clean=all(run.clean for run in runs))
 
-    return with_tajo(config, verb)
+    return with_verbs(config, verb)
 
 
-async def _plan(
-    tajo: Tajo, names: list[str], *, full: bool, resources: frozenset[Resource] | None, json: bool
-) -> int:
-    plans = {name: await make_plan(tajo, name, full=full, resources=resources) for name in names}
+async def _plan(verbs: Verbs, names: list[str], wanted: dict[str, Any], *, json: bool) -> int:
+    plans = {name: await verbs.plan(name, **wanted) for name in names}
     if json:
-        answers = {name: one.summary() for name, one in plans.items()}
-        print_json(answers[names[0]] if len(names) == 1 else {"connectors": answers})
+        print_json(next(iter(plans.values())) if len(plans) == 1 else {"connectors": plans})
     else:
         for name, one in plans.items():
             tell.plan(name, one)
@@ -130,16 +126,16 @@ async def _plan(
 def status(connector: Name = None, json: Json = False, config: Config = None) -> int:
     """Show how far each connector is, and what waits."""
 
-    async def verb(tajo: Tajo) -> int:
-        names = tajo.names(connector)
+    async def verb(verbs: Verbs) -> int:
+        names = verbs.names(connector)
         if json:
-            print_json(await each(names, tajo.status))
+            print_json(await each(names, verbs.status))
         else:
             for name in names:
-                tell.status(await tajo.status(name))
+                tell.status(await verbs.status(name))
         return 0
 
-    return with_tajo(config, verb)
+    return with_verbs(config, verb)
 
 
 @app.command("preview")
@@ -151,18 +147,18 @@ def preview_command(
     config: Config = None,
 ) -> int:
     """Show the exact payload that Brevo would get, and where each value came from."""
-    if kind not in KINDS:
-        raise Usage(f"cannot preview a `{kind}`", f"use one of these: {', '.join(KINDS)}.")
 
-    async def verb(tajo: Tajo) -> int:
-        shown = await preview(tajo, tajo.names(connector)[0], kind, record_id)
+    as_kind(kind)
+
+    async def verb(verbs: Verbs) -> int:
+        shown = await verbs.preview(verbs.names(connector)[0], kind, record_id)
         if json:
             print_json(shown)
         else:
             tell.preview(shown)
         return 0
 
-    return with_tajo(config, verb)
+    return with_verbs(config, verb)
 
 
 @app.command("export")
@@ -188,33 +184,31 @@ def export_command(
 def doctor(connector: Name = None, json: Json = False, config: Config = None) -> int:
     """Examine credentials, scopes, limits, lists and the store's data; each finding comes with its mend."""
 
-    async def verb(tajo: Tajo) -> int:
-        reports = {name: await examine(tajo, name) for name in tajo.names(connector)}
+    async def verb(verbs: Verbs) -> int:
+        found = {name: await verbs.doctor(name) for name in verbs.names(connector)}
         if json:
-            found = {name: report.summary() for name, report in reports.items()}
             print_json(next(iter(found.values())) if len(found) == 1 else {"connectors": found})
         else:
-            for name, report in reports.items():
-                tell.diagnosis(name, report)
-        return max(report.exit_code for report in reports.values())
+            for name, diagnosis in found.items():
+                tell.diagnosis(name, diagnosis)
+        return 0 if all(one.healthy for one in found.values()) else Mend.exit_code
 
-    return with_tajo(config, verb)
+    return with_verbs(config, verb)
 
 
 @failures.command("list")
 def failures_list(connector: Name = None, json: Json = False, config: Config = None) -> int:
     """List what could not be delivered, and why."""
 
-    async def verb(tajo: Tajo) -> int:
-        found = {name: await tajo.failures(name) for name in tajo.names(connector)}
+    async def verb(verbs: Verbs) -> int:
+        found = {name: [one async for one in verbs.all_failures(name)] for name in verbs.names(connector)}
         if json:
-            rows = [tell.failure(name, entry) for name, entries in found.items() for entry in entries]
-            print_json({"failures": rows})
+            print_json(answers.Failures(failures=[one for some in found.values() for one in some]))
         else:
             tell.failures(found)
         return 1 if any(found.values()) else 0
 
-    return with_tajo(config, verb)
+    return with_verbs(config, verb)
 
 
 @failures.command("replay")
@@ -225,33 +219,26 @@ def failures_replay(
     config: Config = None,
 ) -> int:
     """Look at failed records again and deliver them."""
-    wanted = [_key(word) for word in keys or []]
 
-    async def verb(tajo: Tajo) -> int:
-        clean = True
+    for word in keys or []:
+        as_key(word)
 
-        async def one(name: str) -> dict[str, Any]:
-            nonlocal clean
+    async def verb(verbs: Verbs) -> int:
+        runs: list[answers.Run] = []
+
+        async def one(name: str) -> answers.Run:
             with watching(quiet=json) as watch:
-                account = await tajo.replay(name, wanted or None, watch=watch)
-            clean = clean and account.clean
+                runs.append(await verbs.replay(name, keys or [], watch=watch))
             if not json:
-                tell.account(name, account, [], dry_run=False)
-            return tell.summary(account)
+                tell.run(runs[-1])
+            return runs[-1]
 
-        answer = await each(tajo.names(connector), one)
+        answer = await each(verbs.names(connector), one)
         if json:
             print_json(answer)
-        return exit_code(answer, clean=clean)
+        return exit_code(answer, clean=all(run.clean for run in runs))
 
-    return with_tajo(config, verb)
-
-
-def _key(word: str) -> Key:
-    resource, _, id_ = word.partition("/")
-    if resource not in list(Resource) or not (id_.isascii() and id_.isdecimal()):
-        raise Usage(f"`{word}` names no record", "write it as `tajo failures list` does, e.g. orders/17.")
-    return Key(Resource(resource), int(id_))
+    return with_verbs(config, verb)
 
 
 @app.command("serve")
@@ -282,64 +269,87 @@ def serve_command(
         tell.log("stopped; what has not been told goes on at the next start")
         return 0
 
-    return with_tajo(config, verb)
+    return with_tajo(config, verb, without_stores=True)
 
 
 @hooks.command("list")
 def hooks_list(connector: Name = None, json: Json = False, config: Config = None) -> int:
     """List all webhooks of the store's API account, ours and others."""
 
-    async def verb(tajo: Tajo) -> int:
-        found = {}
-        for name in tajo.names(connector):
-            async with tajo.accounts(name) as (store, _):
-                found[name] = await webhooks.listed(tajo, name, store)
+    async def verb(verbs: Verbs) -> int:
+        found = [await verbs.hooks(name) for name in verbs.names(connector)]
+        rows = [hook for one in found for hook in one.hooks]
         if json:
-            print_json(
-                {"hooks": [{"connector": name, **row} for name, rows in found.items() for row in rows]}
-            )
+            print_json(answers.Hooks(rows))
         else:
-            tell.hooks(found)
+            tell.hooks(rows)
         return 0
 
-    return with_tajo(config, verb)
+    return with_verbs(config, verb)
 
 
 @hooks.command("register")
 def hooks_register(connector: Name = None, json: Json = False, config: Config = None) -> int:
     """See that store and Brevo call this server; whatever is missing or broken is made right."""
-    return _change_hooks(config, connector, webhooks.register, json=json)
+    return _change_hooks(config, connector, Verbs.register_hooks, json=json)
 
 
 @hooks.command("repair")
 def hooks_repair(connector: Name = None, json: Json = False, config: Config = None) -> int:
     """The same as register: it mends what is there and makes what is missing."""
-    return _change_hooks(config, connector, webhooks.register, json=json)
+    return _change_hooks(config, connector, Verbs.register_hooks, json=json)
+
+
+@hooks.command("receive")
+def hooks_receive(
+    topic: Annotated[str, typer.Argument(help="The scope, such as store/order/updated.")],
+    connector: Annotated[str, typer.Option("--connector", help="Whose webhook.")] = "bigcommerce",
+    json: Json = False,
+    config: Config = None,
+) -> int:
+    """Note a webhook that you received yourself: its body, or the `data` of it, on standard input."""
+    try:
+        payload = msgspec.json.decode(sys.stdin.buffer.read(), type=dict[str, Any])
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        raise Usage("standard input holds no JSON object", "pipe in the body as it came.") from None
+
+    async def verb(verbs: Verbs) -> int:
+        noted = await verbs.handle_webhook(connector, topic=topic, payload=payload)
+        if json:
+            print_json(noted)
+        else:
+            typer.echo(f"{connector}: noted", err=True)
+        return 0
+
+    return with_verbs(config, verb)
 
 
 @hooks.command("remove")
 def hooks_remove(connector: Name = None, json: Json = False, config: Config = None) -> int:
     """Remove our webhooks; those of others stay."""
-    return _change_hooks(config, connector, webhooks.remove, json=json)
+    return _change_hooks(config, connector, Verbs.remove_hooks, json=json)
 
 
 def _change_hooks(
-    path: Path | None, connector: str | None, change: Callable[..., Awaitable[Any]], *, json: bool
+    path: Path | None,
+    connector: str | None,
+    change: Callable[[Verbs, str], Awaitable[answers.HookChanges]],
+    *,
+    json: bool,
 ) -> int:
-    async def verb(tajo: Tajo) -> int:
-        async def one(name: str) -> dict[str, Any]:
-            async with tajo.accounts(name) as (store, brevo):
-                report = webhooks.summary(await change(tajo, name, store, brevo))
+    async def verb(verbs: Verbs) -> int:
+        async def one(name: str) -> answers.HookChanges:
+            changes = await change(verbs, name)
             if not json:
-                tell.hooks_changed(name, report)
-            return report
+                tell.hooks_changed(name, changes)
+            return changes
 
-        answer = await each(tajo.names(connector), one)
+        answer = await each(verbs.names(connector), one)
         if json:
             print_json(answer)
         return exit_code(answer, clean=True)
 
-    return with_tajo(path, verb)
+    return with_verbs(path, verb)
 
 
 @app.command("forget")
@@ -353,16 +363,16 @@ def forget_command(
     """Delete a person from Brevo and from Tajo's memory for good, and write down that it was done."""
     who = sys.stdin.readline() if email == "-" else email  # others can read a process's arguments
 
-    async def verb(tajo: Tajo) -> int:
-        record = await forget(tajo, who)
+    async def verb(verbs: Verbs) -> int:
+        record = await verbs.forget(who)
         if json:
-            print_json(msgspec.to_builtins(record))
+            print_json(record)
         else:
-            for sentence in record.sentences():
+            for sentence in record.sentences:
                 typer.echo(sentence)
         return 0
 
-    return with_tajo(config, verb)
+    return with_verbs(config, verb)
 
 
 @app.command()

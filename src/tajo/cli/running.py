@@ -13,8 +13,9 @@ import msgspec
 import typer
 
 from tajo import config
-from tajo.app import Tajo, open_tajo
+from tajo.app import Tajo, open_tajo, remembers
 from tajo.errors import Mend, Usage
+from tajo.verbs import Verbs
 
 Config = Annotated[
     Path | None,
@@ -24,10 +25,12 @@ Name = Annotated[str | None, typer.Argument(help="A connector's name (default: a
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 
 
-def with_tajo(path: Path | None, verb: Callable[[Tajo], Coroutine[Any, Any, int]]) -> int:
-    """Load the settings, open the ledger, run a verb."""
+def with_tajo(
+    path: Path | None, verb: Callable[[Tajo], Coroutine[Any, Any, int]], *, without_stores: bool = False
+) -> int:
+    """Load the settings, open the ledger, do something. `without_stores`: it can be done without any."""
     settings = config.load(path, os.environ)
-    if not settings.connectors:  # before a ledger is made
+    if not (settings.connectors or without_stores or remembers(settings)):  # before a ledger is made
         raise Usage("no store is connected", "write a tajo.yaml (`tajo init`), or set BC_STORE_HASH.")
 
     async def run() -> int:
@@ -37,14 +40,21 @@ def with_tajo(path: Path | None, verb: Callable[[Tajo], Coroutine[Any, Any, int]
     return asyncio.run(run())
 
 
-async def each(names: list[str], verb: Callable[[str], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+def with_verbs(
+    path: Path | None, verb: Callable[[Verbs], Coroutine[Any, Any, int]], *, without_stores: bool = False
+) -> int:
+    """The same with the verbs that all faces share."""
+    return with_tajo(path, lambda tajo: verb(Verbs(tajo)), without_stores=without_stores)
+
+
+async def each(names: list[str], verb: Callable[[str], Awaitable[object]]) -> object:
     """The verb's answer for one connector, or `{"connectors": {name: answer}}` for several.
 
     Of several, one that needs a human does not stop the others: its answer is `{"error": …}`.
     """
     if len(names) == 1:
         return await verb(names[0])
-    answers: dict[str, dict[str, Any]] = {}
+    answers: dict[str, object] = {}
     for name in names:
         try:
             answers[name] = await verb(name)
@@ -54,9 +64,10 @@ async def each(names: list[str], verb: Callable[[str], Awaitable[dict[str, Any]]
     return {"connectors": answers}
 
 
-def exit_code(answer: dict[str, Any], *, clean: bool) -> int:
+def exit_code(answer: object, *, clean: bool) -> int:
     """3 if any connector needs a human, else 0 or 1."""
-    broken = any("error" in one for one in answer.get("connectors", {}).values())
+    each_one = answer.get("connectors", {}).values() if isinstance(answer, dict) else ()
+    broken = any(isinstance(one, dict) and "error" in one for one in each_one)
     return Mend.exit_code if broken else int(not clean)
 
 

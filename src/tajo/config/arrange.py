@@ -140,12 +140,10 @@ def _adopt(origins: Origins, old: Trail, new: Trail) -> None:
 def _fill(tree: dict[str, Any], origins: Origins, env: Mapping[str, str]) -> None:
     """Put the environment where the file is silent."""
     names = [name for name, _ in connectors(tree)]
-    wanted = [*ENVIRONMENT.items()]
+    wanted = [*ENVIRONMENT.items(), (API_URL_VARIABLE, ("api_url",))]
     for name in names:
         if name == "bigcommerce" or len(names) == 1:
             wanted += [(variable, ("connectors", name, key)) for variable, key in STORE_ENVIRONMENT.items()]
-        if tree.get("api_url") is None:
-            wanted.append((API_URL_VARIABLE, ("connectors", name, "api_url")))
     for variable, trail in wanted:
         block: Any = tree
         for part in trail[:-1]:

@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    PrivateAttr,
     ValidationError,
     ValidationInfo,
     model_validator,
@@ -77,9 +78,6 @@ class Storefront(Block):
         default=(),
         description="Lists that contacts of this channel join besides the common ones.",
         examples=[[43]],
-    )
-    language: v.Text | None = Field(
-        default=None, description="The language of this channel.", examples=["nl"]
     )
     url: v.Url | None = Field(
         default=None,
@@ -376,6 +374,17 @@ class Settings(Block):
         description="Options of skills by name: `enabled`, `templates`, or any key of their files.",
         examples=[{"abandoned-cart": {"enabled": True, "templates": [101, 102, 103]}}],
     )
+    _common: Mapping[str, Any] = PrivateAttr(default_factory=dict)
+
+    def with_common(self, common: Mapping[str, Any]) -> Settings:
+        """The same, with what the file sets for all connectors, those that it does not name included."""
+        self._common = common
+        return self
+
+    @property
+    def common(self) -> Mapping[str, Any]:
+        """What the file sets for all connectors, as it was written."""
+        return self._common
 
 
 def keys(block: type[Block] = Settings) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:

@@ -70,7 +70,7 @@ def _settings(document: Document, env: Mapping[str, str]) -> Settings | list[_Mi
     for trail, text in judge(tree, common):
         line, written, variable = origin(origins, trail)
         mistakes.append(_Mistake(line, variable, _label(written), text))
-    return mistakes or Settings.model_validate(tree)
+    return mistakes or Settings.model_validate(tree).with_common(common)
 
 
 def _line(file: str, mistake: _Mistake) -> str:

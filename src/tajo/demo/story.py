@@ -27,6 +27,7 @@ from tajo.errors import Mend
 from tajo.live import serve
 from tajo.sandbox.shoppers import Action, Shoppers
 from tajo.sync.ledger import runs
+from tajo.verbs import Verbs
 
 SHOP = {"customers": 3000, "orders": 5000, "products": 150, "plan": "pro"}
 NAME = "bigcommerce"
@@ -81,11 +82,11 @@ async def play(seed: int) -> int:
 
 async def _tell_history(console: Console, env: Mapping[str, str]) -> None:
     async with open_tajo(config.load(None, env), env) as tajo:
+        verbs = Verbs(tajo)
         with watching(quiet=False) as watch:
-            account = await tajo.sync(NAME, watch=watch)
-        tell.account("What was read and written", account, [], dry_run=False)
-        parked = await tajo.failures(NAME)
-    reasons = sorted({entry.reason for entry in parked})
+            run = await verbs.sync(NAME, watch=watch)
+        tell.run(run, "What was read and written")
+        reasons = sorted({one.reason async for one in verbs.all_failures(NAME)})
     if reasons:
         console.print("Dirt in the store, kept with its reason: " + "; ".join(reasons))
 

@@ -5,7 +5,9 @@ reasonable, `problems` are the answers that are no success, `app` puts them toge
 """
 
 from tajo.server.app import make_app
+from tajo.server.back_in_stock import origins_of
 from tajo.server.ingestion import BrevoDoor, Door
+from tajo.server.recovery import Recovery
 from tajo.server.serve import serve
 
-__all__ = ["BrevoDoor", "Door", "make_app", "serve"]
+__all__ = ["BrevoDoor", "Door", "Recovery", "make_app", "origins_of", "serve"]

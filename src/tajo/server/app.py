@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from tajo.server import back_in_stock, recovery
 from tajo.server.ingestion import BrevoDoor, Door, FromBigCommerce, FromBrevo
@@ -32,12 +33,13 @@ def make_app(
     origins: Mapping[str, Collection[str]] = MappingProxyType({}),
     wishes: WishBox | None = None,
     links: recovery.Recovery | None = None,
+    faces: ASGIApp | None = None,
     now: Callable[[], float] = time.time,
 ) -> Starlette:
     """The ASGI application. `doors`: per connector; `brevo` None: Brevo calls nobody; `ready`: may work come?
 
     `origins`: by connector those of its storefronts, from which shoppers may wish to be told. `links`:
-    brings carts back.
+    brings carts back. `faces`: answers whatever is none of these doors.
 
     Exceptions of deliveries are callbacks like others, but BigCommerce wants them elsewhere
     (webhooks: events, `store/hook/deliveryException`).
@@ -64,6 +66,8 @@ def make_app(
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: problem, Exception: problem})
     app.router.redirect_slashes = False
+    if faces:  # no mount: it would answer for the doors whose method is another
+        app.router.default = faces
     return app
 
 

@@ -6,7 +6,7 @@ work: the wish is on disk, and nobody has looked whose it is. The answers hold n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated
@@ -25,34 +25,13 @@ from tajo.errors import Later
 from tajo.server.bodies import read_body
 from tajo.sync.ledger.wishes import WishBox, wish
 from tajo.sync.weigh.desk import plausible
+from tajo.throttle import Throttle
 
 LARGEST = 2_000  # bytes of a wish
-STRANGERS = 10_000  # addresses that are remembered
 DAY = 86_400
 
 _SCRIPT = (Path(__file__).parent / "storefront.js").read_bytes()
 _SCRIPT_HEADERS = {"cache-control": "public, max-age=3600", "cross-origin-resource-policy": "cross-origin"}
-
-
-class Throttle:
-    """Lets so many through at once, and from then on one every `seconds`; each caller for themselves."""
-
-    def __init__(self, burst: int, seconds: float) -> None:
-        self._ahead = (burst - 1) * seconds
-        self._seconds = seconds
-        self._paid: dict[Hashable, float] = {}
-
-    def admits(self, who: Hashable, now: float) -> bool:
-        """Whether they may pass; who may not is not counted."""
-        paid = max(self._paid.get(who, 0.0), now)
-        if paid - now > self._ahead:
-            return False
-        if len(self._paid) >= STRANGERS and who not in self._paid:
-            self._paid = {one: until for one, until in self._paid.items() if until > now}
-            if len(self._paid) >= STRANGERS:  # an attack from everywhere: the limit for all must do
-                self._paid.clear()
-        self._paid[who] = paid + self._seconds
-        return True
 
 
 class _Asked(Struct, frozen=True):

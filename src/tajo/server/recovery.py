@@ -18,13 +18,13 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from tajo.errors import Later, TajoError
-from tajo.server.back_in_stock import Throttle
 from tajo.server.pages import PRIVATE, page
 from tajo.sync.ledger import carts, recoveries
 from tajo.sync.ledger.carts import BOUGHT
 from tajo.sync.ledger.store import Ledger
 from tajo.sync.model import Cart, cart_key
 from tajo.sync.recovery import Claim, LeftOut, Restored, Till, Why, read
+from tajo.throttle import Throttle
 
 ROUTE = "/r/{token}"
 SHARED = 60.0  # seconds for which clicks on the links of one cart share what was made

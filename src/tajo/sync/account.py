@@ -59,7 +59,7 @@ class Account(Struct):
         return {**self.summary(), "expected": expected}
 
     def summary(self) -> dict[str, Any]:
-        """The JSON object of `tajo sync --json`, without the names of the two sides' calls."""
+        """What is kept of a run."""
         kinds = ("seen", "written", "unchanged", "skipped", "failed", "parked")
         return {
             "run": self.run,
@@ -72,4 +72,6 @@ class Account(Struct):
             "troubles": self.troubles,
             "seconds": round(self.seconds, 3),
             "floor_seconds": round(self.floor_seconds, 3),
+            "source_calls": self.source_calls,
+            "destination_calls": self.destination_calls,
         }

@@ -183,6 +183,7 @@ class Connector:
 
     async def replay(self, keys: Sequence[Key]) -> Account:
         """Look again at what is parked, whatever its payload."""
+        self.account, self._started = Account(), self._now()
         async with self._ledger.begin() as tx:
             await queue.unpark(tx, self.name, keys)
             await queue.enqueue(tx, self.name, [k for k in keys if k.resource not in UNSEEN], now=self._now())
@@ -392,6 +393,7 @@ class Connector:
         if self._run is None or now < self._noted + _PROGRESS_EVERY:
             return
         self._noted = now
+        self._measure()
         async with self._ledger.begin() as tx:
             await runs.save_run(tx, self.name, replace(self._run, account=self.account.progress()))
 

@@ -1,0 +1,267 @@
+"""What the verbs answer: the same objects in the terminal (`--json`), over HTTP and in the SDK.
+
+Moments are in UTC, amounts of time in seconds unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from msgspec import Struct
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """How far a sync is: records seen and expected; `seconds_left` at the pace so far, None while unknown."""
+
+    seen: int
+    expected: int
+    seconds_left: int | None = None
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """How far a connector is, and what waits.
+
+    `connected`: it was synced once, or is at it. `queued_count`: to be looked at again; `outgoing_count`:
+    ready, and waiting to be told; `healed_count`: records that a sweep found and no webhook had told.
+    `sequences`, `deeds`: by skill, how many wait for their next step, and how many steps were done.
+    """
+
+    connector: str
+    connected: bool
+    last_sync: datetime | None
+    syncing: bool
+    progress: Progress | None
+    customers_count: int
+    orders_count: int
+    products_count: int
+    contacts_count: int
+    failures_count: int
+    queued_count: int
+    outgoing_count: int
+    webhooks_count: int
+    last_webhook: datetime | None
+    healed_count: int
+    sequences: dict[str, int]
+    deeds: dict[str, int]
+
+
+class Connectors(Struct, frozen=True):
+    """All connectors, by the order of their names."""
+
+    connectors: list[Status]
+
+
+class Connected(Struct, frozen=True, kw_only=True):
+    """A store that was connected. `store`, `currency`: its own words. `notes`: what is good to know."""
+
+    connector: str
+    store: str
+    currency: str
+    notes: list[str]
+
+
+class Counts(Struct, frozen=True, kw_only=True):
+    """What became of the records of one resource in a run.
+
+    `skipped`: deliberately not told; `failed`: will be tried again by itself; `parked`: kept with its reason.
+    """
+
+    seen: int = 0
+    written: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    failed: int = 0
+    parked: int = 0
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """A run and its account, so far or in the end.
+
+    `run`: its id; empty for a replay, which leaves no record. `state`: `running` also where it was cut off
+    and waits for the next sync to go on with it. `mode`: `full` or `incremental`. `expected`: how many
+    records there are, where known. `notes`: what is worth telling, with how often; `troubles`: what was cut
+    short. `floor_seconds`: the least time that the limits of both sides allow. `calls`: by side.
+    """
+
+    connector: str
+    run: str
+    state: Literal["running", "done", "abandoned"]
+    mode: str
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    resources: dict[str, Counts] = {}
+    expected: dict[str, int | None] = {}
+    notes: dict[str, int] = {}
+    troubles: list[str] = []
+    seconds: float = 0.0
+    floor_seconds: float = 0.0
+    calls: dict[str, int] = {}
+
+    @property
+    def clean(self) -> bool:
+        """Nothing failed, nothing is parked, nothing was cut short."""
+        return not self.troubles and not any(one.failed or one.parked for one in self.resources.values())
+
+
+class Runs(Struct, frozen=True, kw_only=True):
+    """Runs, the newest first. `next`: what to ask for `after` to get the older ones; None at the end."""
+
+    runs: list[Run]
+    next: str | None = None
+
+
+class Changed(Struct, frozen=True):
+    """One field, as Brevo holds it (None: not at all) and as it would be told."""
+
+    field: str
+    now: Any
+    then: Any
+
+
+class Difference(Struct, frozen=True):
+    """What a sync would change of one record."""
+
+    key: str
+    summary: str
+    fields: list[Changed]
+
+
+class Rehearsal(Run, frozen=True, kw_only=True):
+    """What a sync would do. Nothing was written anywhere."""
+
+    dry_run: bool = True
+    differences: list[Difference]
+
+
+class Load(Struct, frozen=True):
+    """Of one resource: records, and calls to read and to write them."""
+
+    records: int
+    reads: int
+    writes: int
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """What a sync would take at the most: `calls` by side, and the least time that the limits allow.
+
+    `sentences`: the same for people.
+    """
+
+    mode: str
+    resources: dict[str, Load]
+    calls: dict[str, int]
+    seconds: float
+    sentences: list[str]
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """A record that could not be delivered, and why. `key`: such as `orders/17`."""
+
+    connector: str
+    key: str
+    reason: str
+    since: datetime
+    attempts: int
+
+
+class Failures(Struct, frozen=True, kw_only=True):
+    """Failures, the oldest first. `next`: what to ask for `after` to get the following; None at the end."""
+
+    failures: list[Failure]
+    next: str | None = None
+
+
+class Hook(Struct, frozen=True, kw_only=True):
+    """A webhook of the store's API account. `ours`: it was made by this installation."""
+
+    connector: str
+    id: int
+    scope: str
+    destination: str
+    active: bool
+    ours: bool
+
+
+class Hooks(Struct, frozen=True):
+    """All webhooks of the store's API account."""
+
+    hooks: list[Hook]
+
+
+class HookChanges(Struct, frozen=True, kw_only=True):
+    """What was done to our webhooks, by scope. `refused`: scopes that are not to be had, and why."""
+
+    made: list[str] = []
+    mended: list[str] = []
+    removed: list[str] = []
+    kept: list[str] = []
+    refused: dict[str, str] = {}
+
+
+class Value(Struct, frozen=True):
+    """A value of a payload, and where it came from."""
+
+    field: str
+    value: Any
+    origin: str
+
+
+class Payload(Struct, frozen=True):
+    """One request to Brevo, such as `POST /v3/contacts`, with its exact body."""
+
+    request: str
+    body: Any
+    values: list[Value]
+
+
+class Preview(Struct, frozen=True, kw_only=True):
+    """What Brevo would be told of one record. `notes`: sentences, such as why nothing would be sent."""
+
+    kind: str
+    id: int
+    payloads: list[Payload]
+    notes: list[str]
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One thing that the doctor saw. `grade`: `mend` where a human must act, and `mend` says how."""
+
+    check: str
+    grade: Literal["fine", "note", "mend"]
+    words: str
+    mend: str = ""
+
+
+class Diagnosis(Struct, frozen=True, kw_only=True):
+    """All findings, the worst last. `left_out`: checks that need a door which was found closed.
+
+    `storefronts`: lines proposed for tajo.yaml.
+    """
+
+    healthy: bool
+    findings: list[Finding]
+    left_out: list[str]
+    storefronts: str
+
+
+class Forgotten(Struct, frozen=True, kw_only=True):
+    """What was done to forget somebody. `person`: a keyed hash. `remains`: what others must do.
+
+    `sentences`: the same for people.
+    """
+
+    date: str
+    person: str
+    contact_deleted: bool
+    erased: dict[str, dict[str, int]]
+    orders: list[str]
+    remains: list[str]
+    sentences: list[str]
+
+
+class Noted(Struct, frozen=True, kw_only=True):
+    """A webhook that was handed over is on disk."""
+
+    connector: str
+    noted: bool = True

@@ -1,0 +1,125 @@
+"""All workers of one server: a connector that is enabled has one, and whoever wants something asks it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+from tajo import config, webhooks
+from tajo.app import Tajo, Watch
+from tajo.bigcommerce.cart_recovery import CartRecovery
+from tajo.errors import Busy
+from tajo.http import Clock, Patience
+from tajo.journal import Journal
+from tajo.server import Door, origins_of
+from tajo.sync.account import Account
+from tajo.sync.model import Key, Resource, Store
+from tajo.worker import Worker
+
+SHOPPER = Patience(attempts=3, first=0.3, longest=2.0)
+"""Whoever follows a recovery link waits at a browser."""
+
+
+class Fleet:
+    """A worker for every connector that is enabled. It runs what people ask for, too."""
+
+    def __init__(self, tajo: Tajo, journal: Journal, clock: Clock) -> None:
+        self._tajo = tajo
+        self._journal = journal
+        self._clock = clock
+        self._workers: dict[str, Worker] = {}
+        self._settings: dict[str, config.Connector] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stores: dict[str, AsyncExitStack] = {}
+        self.doors: dict[str, Door] = {}
+        self.tills: dict[str, CartRecovery] = {}
+        self.origins: dict[str, frozenset[str]] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._workers
+
+    @property
+    def names(self) -> list[str]:
+        """The connectors that are followed."""
+        return list(self._workers)
+
+    def trouble(self, name: str) -> str:
+        """Why a connector's worker has stopped, in words for a human; empty if it works."""
+        return self._workers[name].trouble if name in self._workers else ""
+
+    def wake(self, name: str) -> None:
+        """There is something to look at."""
+        if name in self._workers:
+            self._workers[name].wake()
+
+    async def sync(
+        self,
+        name: str,
+        *,
+        full: bool,
+        resources: frozenset[Resource] | None,
+        believe_losses: bool,
+        watch: Watch | None,
+    ) -> Account:
+        """Sweep now. Raises `Mend`, and `Busy` while the worker cannot work."""
+        worker = self._worker(name)
+        return await worker.sync(full=full, resources=resources, believe_losses=believe_losses, watch=watch)
+
+    async def replay(self, name: str, keys: Sequence[Key] | None, *, watch: Watch | None) -> Account:
+        """Try failures again."""
+        return await self._worker(name).replay(await self._tajo.parked(name, keys), watch=watch)
+
+    def _worker(self, name: str) -> Worker:
+        if name not in self._workers:
+            raise Busy(f"{name} is not enabled", "set `enabled: true` in its configuration.")
+        return self._workers[name]
+
+    async def settings_changed(self) -> None:
+        """Follow the connectors that there are now, as they are now, and no others."""
+        there = self._tajo.settings.connectors
+        for name in [name for name, one in self._settings.items() if there.get(name) != one]:
+            await self._dismiss(name)
+        for name, one in there.items():
+            if name not in self._settings:
+                self._settings[name] = one
+                self.doors[name] = Door(webhooks.trust(self._tajo, name), enabled=one.enabled)
+                if one.enabled:
+                    await self._hire(name)
+
+    async def _hire(self, name: str) -> None:
+        self._stores[name] = stack = AsyncExitStack()
+        store, _ = await stack.enter_async_context(self._tajo.accounts(name, patience=SHOPPER))
+        self.tills[name] = CartRecovery(store, locations=self._tajo.locations(name))
+        worker = Worker(self._tajo, name, self._clock, self._journal.tell, partial(self._met, name))
+        self._workers[name] = worker
+        self._tasks[name] = asyncio.create_task(worker.run())
+
+    async def _dismiss(self, name: str) -> None:
+        del self._settings[name], self.doors[name]
+        if name in self._workers:
+            del self._workers[name], self.tills[name]
+            self.origins.pop(name, None)
+            task = self._tasks.pop(name)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await self._stores.pop(name).aclose()
+
+    def _met(self, name: str, store: Store) -> None:
+        """From the storefronts of this store shoppers may wish to be told."""
+        settings = self._tajo.settings.connectors[name]
+        if settings.sync.inventory and settings.sync.products:
+            own = (storefront.url or "" for storefront in settings.storefronts.values())
+            told = (storefront.url for storefront in store.storefronts.values())
+            self.origins[name] = origins_of([*told, *own])
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Follow every connector until this ends."""
+        try:
+            await self.settings_changed()
+            yield
+        finally:
+            for name in list(self._settings):
+                await self._dismiss(name)

@@ -1,0 +1,45 @@
+"""What happens, line by line: told to the log, and the newest lines kept for people who look."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+REMEMBERED = 500
+"""Lines that are kept."""
+
+
+class Line(NamedTuple):
+    """One line of the journal. `at`: seconds since 1970; `number`: counts them, so that none is missed."""
+
+    number: int
+    at: float
+    words: str
+
+
+class Journal:
+    """What the workers say: told to the log, and the newest lines kept for those who watch."""
+
+    def __init__(self, say: Callable[[str], None], now: Callable[[], float]) -> None:
+        self._say = say
+        self._now = now
+        self._lines: deque[Line] = deque(maxlen=REMEMBERED)
+        self._more = asyncio.Event()
+
+    def tell(self, words: str) -> None:
+        """Say a line."""
+        self._say(words)
+        number = self._lines[-1].number + 1 if self._lines else 1
+        self._lines.append(Line(number, self._now(), words))
+        self._more.set()
+        self._more = asyncio.Event()
+
+    def since(self, number: int) -> list[Line]:
+        """The lines after this one, the oldest first."""
+        return [line for line in self._lines if line.number > number]
+
+    async def more(self) -> None:
+        """Wait for the next line."""
+        await self._more.wait()

@@ -1,0 +1,102 @@
+"""Who calls, and what they may do: programs by their key, people by the cookie of their session."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from litestar.connection import ASGIConnection
+from litestar.exceptions import NotAuthorizedException, PermissionDeniedException, TooManyRequestsException
+from litestar.handlers import BaseRouteHandler
+from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
+
+from tajo.access import Caller, Scope
+from tajo.throttle import Throttle
+
+COOKIE = "tajo_session"
+
+CHALLENGE = {"www-authenticate": 'Bearer realm="tajo"'}
+SOON = {"retry-after": "1"}
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+class Gate(Protocol):
+    """Knows callers by what they show."""
+
+    async def by_key(self, text: str) -> Caller | None:
+        """Whose key this is."""
+        ...
+
+    async def by_session(self, text: str) -> Caller | None:
+        """Whose session this is."""
+        ...
+
+
+class Limits:
+    """How often callers may come: a known one 50 times a second, one with keys that nobody has seldom."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._calls = Throttle(200, 0.02)
+        self._guesses = Throttle(20, 3.0)
+
+    def call(self, caller: Caller) -> None:
+        """Raises 429 for whoever comes too often."""
+        if not self._calls.admits(caller.who, self._now()):
+            raise TooManyRequestsException("this key asks more than 50 times a second", headers=SOON)
+
+    def guess(self, address: str) -> None:
+        """Raises 429 for an address from which too many keys came that are not known."""
+        if not self._guesses.admits(address, self._now()):
+            raise TooManyRequestsException("too many keys that are not known", headers=SOON)
+
+
+class Callers(AbstractAuthenticationMiddleware):
+    """Puts the caller into `request.user`: None for whoever shows nothing."""
+
+    async def authenticate_request(self, connection: Connection) -> AuthenticationResult:
+        """A key that nobody has is refused at once; a session that is over is none."""
+        gate: Gate = connection.app.state.gate
+        limits: Limits = connection.app.state.limits
+        scheme, _, key = connection.headers.get("authorization", "").partition(" ")
+        if scheme:
+            caller = await gate.by_key(key.strip()) if scheme.lower() == "bearer" else None
+            if caller is None:
+                limits.guess(connection.client.host if connection.client else "")
+                raise NotAuthorizedException("this key is not known here", headers=CHALLENGE)
+            limits.call(caller)
+            return AuthenticationResult(user=caller, auth="key")
+        session = connection.cookies.get(COOKIE)
+        caller = await gate.by_session(session) if session else None
+        if caller is not None and not _from_ourselves(connection):
+            raise PermissionDeniedException("this page may not do that in your name")
+        return AuthenticationResult(user=caller, auth="session" if caller else None)
+
+
+def may(scope: Scope) -> Callable[[Connection, BaseRouteHandler], None]:
+    """A guard that lets callers with this scope pass."""
+
+    def guard(connection: Connection, _handler: BaseRouteHandler) -> None:
+        caller: Caller | None = connection.user
+        if caller is None:
+            raise NotAuthorizedException("show an API key: `Authorization: Bearer …`", headers=CHALLENGE)
+        if not caller.scope.allows(scope):
+            raise PermissionDeniedException(f"this needs the scope `{scope}`")
+
+    return guard
+
+
+def _from_ourselves(connection: Connection) -> bool:
+    """Whether a page of ours asks for a change: browsers add cookies to the requests of other pages, too."""
+    if connection.scope.get("method") in SAFE:
+        return True
+    site = connection.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = connection.headers.get("origin", "")
+    return bool(origin) and urlsplit(origin).netloc == connection.headers.get("host")

@@ -1,0 +1,101 @@
+"""Syncs that somebody asked for and does not wait for: they run in the background of the server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+
+from tajo import answers
+from tajo.app import Line
+from tajo.sync.account import Account
+from tajo.verbs import Verbs, told
+
+GLANCE = 0.05
+"""Seconds between two looks at whether a sync has begun."""
+
+KEPT = 100
+"""Runs that are over and whose end is remembered: what they ended with may be no record of the ledger."""
+
+
+class Job:
+    """One sync on its way. `account`: how far it is, once it has begun."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.account: Account | None = None
+        self._line: Line | None = None
+        self._before: Account | None = None
+
+    def watch(self, line: Line) -> None:
+        """The connector is at hand; the account that it has now is of what it did before."""
+        self._line, self._before = line, line.account
+
+    def look(self) -> Account | None:
+        """The account of this sync, once it has one with a name."""
+        account = self._line.account if self._line else None
+        if account is not None and account is not self._before and account.run:
+            self.account = account
+        return self.account
+
+
+class Jobs:
+    """Starts syncs, and knows how far they are."""
+
+    def __init__(self, verbs: Verbs) -> None:
+        self._verbs = verbs
+        self._running: dict[str, Job] = {}
+        self._ended: dict[str, answers.Run | Exception] = {}
+        self._tasks: set[asyncio.Task[answers.Run]] = set()
+
+    async def start(
+        self, name: str, *, full: bool, resources: Sequence[str], believe_losses: bool
+    ) -> answers.Run:
+        """Start a sync; returns as soon as it has a name, or is over. Raises what it raises before."""
+        job = Job(name)
+        task = asyncio.create_task(
+            self._verbs.sync(
+                name, full=full, resources=resources, believe_losses=believe_losses, watch=job.watch
+            )
+        )
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        while not task.done():
+            account = job.look()
+            if account is not None:
+                self._running[account.run] = job
+                task.add_done_callback(partial(self._end, account.run))
+                return told(name, account, state="running")
+            await asyncio.wait([task], timeout=GLANCE)
+        return task.result()
+
+    def _end(self, run: str, task: asyncio.Task[answers.Run]) -> None:
+        self._running.pop(run, None)
+        if task.cancelled():
+            return
+        error = task.exception()
+        self._ended[run] = error if isinstance(error, Exception) else task.result()
+        while len(self._ended) > KEPT:
+            del self._ended[next(iter(self._ended))]
+
+    async def run(self, run: str) -> answers.Run:
+        """How far a run is. One that was started here and failed raises why; others are as recorded."""
+        if run in self._running:
+            job = self._running[run]
+            account = job.look()
+            if account is not None:
+                return told(job.name, account, state="running")
+        ended = self._ended.get(run)
+        if isinstance(ended, Exception):
+            raise ended
+        return ended or await self._verbs.run(run)
+
+    def is_running(self, run: str) -> bool:
+        """It was started here, and goes on."""
+        return run in self._running
+
+    async def close(self) -> None:
+        """Let what runs end where it is: the next sync goes on with it."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

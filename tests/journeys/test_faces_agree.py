@@ -1,0 +1,270 @@
+"""Command line, HTTP and SDK are faces of the same verbs: whatever is asked, all of them answer the same."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import msgspec
+import pytest
+
+from tajo import config
+from tajo.access import Doorkeeper
+from tajo.app import open_tajo
+from tajo.cli import run
+from tajo.client import AsyncConnectors, AsyncTajoClient
+from tajo.errors import TajoError
+from tajo.verbs import Verbs
+from tajo.web import open_faces
+from tests.served import both
+
+KEY = "of-the-tests"
+NAME = "bigcommerce"
+CHANGING = {"seconds", "floor_seconds", "started_at", "finished_at", "run", "calls", "last_sync", "date"}
+CONFIG = """
+brevo: {}
+connectors: {bigcommerce: {}}
+server: {public_url: "http://127.0.0.1:9/"}
+"""
+ORDER = {"type": "order", "id": 101}
+TOPIC = "store/order/updated"
+
+Ask = Callable[[AsyncTajoClient], Awaitable[Any]]
+
+
+class Verb(NamedTuple):
+    """One question in the words of each face."""
+
+    cli: str
+    http: tuple[str, str, Any]
+    sdk: Ask
+    typed: str = ""
+
+
+VERBS = {
+    "connectors": Verb(
+        "connectors list", ("GET", "/v1/connectors", None), lambda client: client.connectors.list()
+    ),
+    "status": Verb(
+        f"status {NAME}", ("GET", f"/v1/connectors/{NAME}/status", None), lambda c: c.connectors.status(NAME)
+    ),
+    "sync": Verb(
+        f"sync {NAME} --full --resource products",
+        ("POST", f"/v1/connectors/{NAME}/sync", {"type": "full", "resources": ["products"]}),
+        lambda c: c.connectors.sync(NAME, type="full", resources=["products"]),
+    ),
+    "rehearse": Verb(
+        f"sync {NAME} --dry-run",
+        ("POST", f"/v1/connectors/{NAME}/sync", {"dry_run": True}),
+        lambda c: c.connectors.rehearse(NAME),
+    ),
+    "plan": Verb(
+        f"sync {NAME} --plan --full",
+        ("GET", f"/v1/connectors/{NAME}/plan?full=true", None),
+        lambda c: c.connectors.plan(NAME, full=True),
+    ),
+    "runs": Verb(
+        f"runs --connector {NAME}", ("GET", f"/v1/runs?connector={NAME}", None), lambda c: c.runs(NAME)
+    ),
+    "run": Verb("runs RUN", ("GET", "/v1/runs/RUN", None), lambda c: c.run("RUN")),
+    "failures": Verb(
+        f"failures list {NAME}",
+        ("GET", f"/v1/connectors/{NAME}/failures", None),
+        lambda c: c.connectors.failures(NAME),
+    ),
+    "replay": Verb(
+        f"failures replay --connector {NAME}",
+        ("POST", f"/v1/connectors/{NAME}/failures/replay", {}),
+        lambda c: c.connectors.replay(NAME),
+    ),
+    "hooks": Verb(
+        f"hooks list {NAME}",
+        ("GET", f"/v1/connectors/{NAME}/webhooks", None),
+        lambda c: c.connectors.hooks(NAME),
+    ),
+    "register hooks": Verb(
+        f"hooks register {NAME}",
+        ("POST", f"/v1/connectors/{NAME}/webhooks", None),
+        lambda c: c.connectors.register_hooks(NAME),
+    ),
+    "remove hooks": Verb(
+        f"hooks remove {NAME}",
+        ("DELETE", f"/v1/connectors/{NAME}/webhooks", None),
+        lambda c: c.connectors.remove_hooks(NAME),
+    ),
+    "handle a webhook": Verb(
+        f"hooks receive {TOPIC}",
+        (
+            "POST",
+            f"/v1/connectors/{NAME}/webhooks/received",
+            {"topic": "store/order/updated", "payload": ORDER},
+        ),
+        lambda c: c.connectors.handle_webhook(NAME, topic="store/order/updated", payload=ORDER),
+        typed=json.dumps(ORDER),
+    ),
+    "preview": Verb(
+        "preview customer 1",
+        ("GET", f"/v1/connectors/{NAME}/preview/customer/1", None),
+        lambda c: c.connectors.preview(NAME, "customer", 1),
+    ),
+    "doctor": Verb(
+        f"doctor {NAME}", ("GET", f"/v1/connectors/{NAME}/doctor", None), lambda c: c.connectors.doctor(NAME)
+    ),
+    "forget": Verb(
+        "forget nobody@example.com",
+        ("POST", "/v1/forget", {"email": "nobody@example.com"}),
+        lambda c: c.forget("nobody@example.com"),
+    ),
+    "a connector that is not there": Verb(
+        "status shop", ("GET", "/v1/connectors/shop/status", None), lambda c: c.connectors.status("shop")
+    ),
+    "a run that is not there": Verb(
+        "runs nobody", ("GET", "/v1/runs/nobody", None), lambda c: c.run("nobody")
+    ),
+    "a failure that is none": Verb(
+        "failures replay orders/999",
+        ("POST", f"/v1/connectors/{NAME}/failures/replay", {"keys": ["orders/999"]}),
+        lambda c: c.connectors.replay(NAME, ["orders/999"]),
+    ),
+    "no key at all": Verb(
+        "failures replay nobody",
+        ("POST", f"/v1/connectors/{NAME}/failures/replay", {"keys": ["nobody"]}),
+        lambda c: c.connectors.replay(NAME, ["nobody"]),
+    ),
+    "a record that is not there": Verb(
+        "preview order 999999",
+        ("GET", f"/v1/connectors/{NAME}/preview/order/999999", None),
+        lambda c: c.connectors.preview(NAME, "order", 999999),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A small store, synced once."""
+    folder = tmp_path_factory.mktemp("faces")
+    small = ("--customers", "30", "--orders", "60", "--products", "8", "--seed", "5", "--plan", "unlimited")
+    with both(small, (), f"sqlite:///{folder}/t.db") as found, pytest.MonkeyPatch.context() as patch:
+        (folder / "tajo.yaml").write_text(
+            'brevo: {}\nconnectors: {bigcommerce: {}}\nserver: {public_url: "http://127.0.0.1:9/"}\n'
+        )
+        found["TAJO_CONFIG"] = str(folder / "tajo.yaml")
+        for name, value in found.items():
+            patch.setenv(name, value)
+        assert run(["sync", "--json"]) in (0, 1)
+        yield found
+
+
+@asynccontextmanager
+async def faces(env: dict[str, str]) -> AsyncIterator[httpx.AsyncClient]:
+    """The HTTP face, as programs see it."""
+    async with open_tajo(config.load(None, env), env) as tajo:
+        keeper = Doorkeeper(tajo.ledger, tajo.now, master=KEY)
+        async with open_faces(Verbs(tajo), keeper) as app:
+            transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
+            headers = {"authorization": f"Bearer {KEY}"}
+            async with httpx.AsyncClient(transport=transport, base_url="http://t", headers=headers) as client:
+                yield client
+
+
+def stable(answer: Any) -> Any:
+    """An answer without what is another at every time."""
+    if isinstance(answer, dict):
+        return {key: stable(value) for key, value in answer.items() if key not in CHANGING}
+    return [stable(one) for one in answer] if isinstance(answer, list) else answer
+
+
+def in_terminal(words: list[str], typed: str, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Any:
+    """What the command says: its JSON, or the words of its refusal."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed.encode())))
+    capsys.readouterr()
+    code = run([*words, "--json"])
+    said, complaint = capsys.readouterr()
+    return json.loads(said) if said else {"refused": complaint.strip(), "code": code}
+
+
+async def over_http(client: httpx.AsyncClient, method: str, path: str, body: Any) -> Any:
+    answer = await client.request(method, path, json=body)
+    if not answer.is_success:
+        problem = answer.json()
+        mend = f"\n  Mend: {problem['mend']}" if problem.get("mend") else ""
+        return {"refused": problem["detail"] + mend, "code": 2}
+    told = answer.json()
+    while answer.status_code == 202 and "run" in told and told["state"] == "running":
+        await asyncio.sleep(0.05)
+        told = (await client.get(f"/v1/runs/{told['run']}")).json()
+    return told
+
+
+async def by_sdk(client: AsyncTajoClient, ask: Ask) -> Any:
+    try:
+        return msgspec.to_builtins(await ask(client))
+    except TajoError as error:
+        return {"refused": str(error), "code": 2}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+async def test_all_faces_answer_the_same(
+    verb: str, env: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli, (method, path, body), sdk, typed = VERBS[verb]
+
+    async def typing(words: list[str]) -> Any:
+        return await asyncio.to_thread(in_terminal, words, typed, monkeypatch, capsys)
+
+    number = (await typing(["runs"]))["runs"][0]["run"]
+    words = cli.replace("RUN", number).split()
+    await typing(words)  # what it changes is changed by now
+    told = await typing(words)
+    async with faces(env) as client:
+        by_http = await over_http(client, method, path.replace("RUN", number), body)
+        assert stable(by_http) == stable(told)
+    if "RUN" in cli:
+        sdk = lambda client: client.run(number)  # noqa: E731
+    async with AsyncTajoClient() as inside:
+        assert stable(await by_sdk(inside, sdk)) == stable(told)
+
+
+def test_the_table_has_every_verb_of_the_sdk() -> None:
+    asked = {name for name in vars(AsyncConnectors) if not name.startswith("_")}
+    tried = {"list", "status", "sync", "rehearse", "plan", "failures", "replay", "hooks", "register_hooks"}
+    tried |= {"remove_hooks", "handle_webhook", "preview", "doctor"}
+    assert asked - tried == {"connect", "disconnect"}  # see the test below
+
+
+async def test_a_store_is_connected_by_one_face_and_seen_by_all(
+    env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hash_, token = env["BC_STORE_HASH"], env["BC_ACCESS_TOKEN"]
+    empty = {
+        **env,
+        "TAJO_CONFIG": str(tmp_path / "tajo.yaml"),
+        "TAJO_DATABASE_URL": f"sqlite:///{tmp_path}/t.db",
+    }
+    (tmp_path / "tajo.yaml").write_text("brevo: {}\n")
+    for name, value in empty.items():
+        monkeypatch.setenv(name, value)
+    for name in ("BC_STORE_HASH", "BC_ACCESS_TOKEN", "BC_CLIENT_ID"):
+        monkeypatch.delenv(name, raising=False)
+    empty = {name: value for name, value in empty.items() if not name.startswith("BC_")}
+    words = ["connectors", "connect", NAME, "--store-hash", hash_]
+    by_terminal = await asyncio.to_thread(in_terminal, words, f"{token}\n", monkeypatch, capsys)
+    async with faces(empty) as client:
+        body = {"store_hash": hash_, "access_token": token}
+        again = await client.post(f"/v1/connectors/{NAME}/connect", json=body)
+        assert again.json() == by_terminal
+        assert (await client.get("/v1/connectors")).json()["connectors"][0]["connector"] == NAME
+    async with AsyncTajoClient() as inside:
+        told = await inside.connectors.connect(NAME, store_hash=hash_, access_token=token)
+        assert msgspec.to_builtins(told) == by_terminal
+        assert (await inside.connectors.sync(NAME, resources=["products"])).state == "done"
+        await inside.connectors.disconnect(NAME)
+        assert (await inside.connectors.list()).connectors == []
+    assert token.encode() not in (tmp_path / "t.db").read_bytes()
