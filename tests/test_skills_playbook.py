@@ -298,6 +298,27 @@ def test_nobody_without_consent_gets_marketing() -> None:
     assert (hours(moments), last(moments)) == ([], "they have not agreed to marketing")
 
 
+@pytest.mark.parametrize(
+    ("exists", "consent", "made"),
+    [
+        (False, Consent.WITHHELD, False),
+        (False, Consent.GRANTED, True),
+        (True, Consent.WITHHELD, True),  # it is updated, and stays blocklisted if it is
+    ],
+)
+def test_nobody_who_did_not_agree_becomes_a_contact_by_a_step(
+    exists: bool, consent: Consent, made: bool
+) -> None:
+    steps = [{"action": "brevo/create-contact", "attributes": {"FIRSTNAME": "Ada"}}]
+    making = skill("abandoned-cart", sequence=steps, actions=["brevo/create-contact"], templates=[])
+    moments = played(
+        playbook(making),
+        "cart_abandoned",
+        lambda at: situation(at, standing=Standing(exists=exists), consent=consent),
+    )
+    assert any(isinstance(one.decision, Act) for one in moments) is made
+
+
 def test_messages_of_a_purchase_need_no_consent_and_do_not_count() -> None:
     nobody = Standing(exists=True, email_blocked=True)
 

@@ -260,9 +260,11 @@ def _hindrance(skill: Skill, step: Step, running: Running, situation: Situation)
     failing = first_failing(step.conditions, _facts(running, situation))
     if failing:
         return f"not so: {failing.written}"
+    standing = situation.standing
+    if step.verb == "create-contact" and not standing.exists and situation.consent is not Consent.GRANTED:
+        return "they have not agreed to marketing, and a contact made here would look as if they had"
     if step.verb not in MESSAGES:
         return ""
-    standing = situation.standing
     reasons = {
         "they take no text messages": step.verb == "send-sms" and standing.sms_blocked,
         "they take no messages on WhatsApp": step.verb == "send-whatsapp" and standing.whatsapp_blocked,
