@@ -265,3 +265,69 @@ class Noted(Struct, frozen=True, kw_only=True):
 
     connector: str
     noted: bool = True
+
+
+class Example(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing. `state`: missing, different, gone, waiting or parked. `key`: `customers/17`, its name in the
+    store. `fields`: those that differ, and `values`, if asked for, what they are and should be. `reason`: why
+    it is parked.
+    """
+
+    key: str
+    state: str
+    fields: tuple[str, ...] = ()
+    values: tuple[Changed, ...] = ()
+    reason: str = ""
+
+    def sentence(self) -> str:
+        """For people, without any value."""
+        match self.state:
+            case "missing":
+                return f"{self.key} is missing in Brevo"
+            case "gone":
+                return f"{self.key} is gone in the store, and still there in Brevo"
+            case "waiting":
+                return f"{self.key} is on its way"
+            case "parked":
+                return f"{self.key} is among the failures: {self.reason}"
+            case _:
+                verb = "is not what it" if len(self.fields) == 1 else "are not what they"
+                return f"{self.key}: {', '.join(self.fields)} {verb} should be"
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """One resource: how many things were checked, and what came of them.
+
+    `missing`: in Brevo; `gone`: in the store, and still among what Brevo was told; `waiting`: to be told,
+    which is no difference yet; `parked`: known failures. `fields`: how often each field differs. `examples`:
+    a few of each state but `agreed`.
+    """
+
+    checked: int = 0
+    agreed: int = 0
+    missing: int = 0
+    different: int = 0
+    gone: int = 0
+    waiting: int = 0
+    parked: int = 0
+    fields: dict[str, int] = {}
+    examples: tuple[Example, ...] = ()
+
+
+class Audit(Struct, frozen=True, kw_only=True):
+    """What an audit found; after a repair, what is still so.
+
+    `not_compared`: what could not be, in sentences. `troubles`: what was cut short, so that the rest may be
+    wrong. `agrees`: both sides were read to the end, and nothing is missing, different or gone (the
+    `differences`). `repaired`: how many of those are gone by what was told anew.
+    """
+
+    connector: str
+    agrees: bool
+    differences: int
+    resources: dict[str, Part]
+    not_compared: tuple[str, ...] = ()
+    troubles: tuple[str, ...] = ()
+    repaired: int = 0
+    calls: dict[str, int] = {}
+    seconds: float = 0.0

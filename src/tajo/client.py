@@ -287,6 +287,14 @@ class AsyncConnectors:
         path = f"/v1/connectors/{name}/preview/{kind}/{record}"
         return await self._client._ask(answers.Preview, "GET", path)
 
+    async def audit(self, name: str, *, repair: bool = False, values: bool = False) -> answers.Audit:
+        """Compare all that Brevo should hold with what it holds. It takes as long as a full sync reads.
+
+        `repair`: tell anew what differs. `values`: show what the fields are, which is personal data.
+        """
+        body = {"repair": repair, "values": values}
+        return await self._client._ask(answers.Audit, "POST", f"/v1/connectors/{name}/audit", body)
+
     async def doctor(self, name: str) -> answers.Diagnosis:
         """Examine everything that the connector stands on."""
         return await self._client._ask(answers.Diagnosis, "GET", f"/v1/connectors/{name}/doctor")
@@ -385,6 +393,7 @@ class Connectors:
     handle_webhook = plainly(AsyncConnectors.handle_webhook)
     preview = plainly(AsyncConnectors.preview)
     doctor = plainly(AsyncConnectors.doctor)
+    audit = plainly(AsyncConnectors.audit)
 
 
 def _error(answer: httpx.Response) -> TajoError:

@@ -13,6 +13,7 @@ import msgspec
 
 from tajo import answers, webhooks
 from tajo.app import Tajo, Watch, parts
+from tajo.audit import audit
 from tajo.bigcommerce import BigCommerceSource
 from tajo.config import Credentials, joined
 from tajo.doctor import examine
@@ -267,6 +268,15 @@ class Verbs:
         """Examine everything that the connector stands on; each finding comes with its mend."""
         report = await examine(self._tajo, self._named(name))
         return msgspec.convert(report.summary(), answers.Diagnosis)
+
+    async def audit(
+        self, name: str, *, repair: bool = False, values: bool = False, watch: Watch | None = None
+    ) -> answers.Audit:
+        """Compare all that Brevo should hold with what it holds; takes as long as a full sync reads.
+
+        `repair`: tell anew what differs. `values`: show what the fields are, which is personal data.
+        """
+        return await audit(self._tajo, self._named(name), repair=repair, values=values, watch=watch)
 
     async def forget(self, email: str) -> answers.Forgotten:
         """Delete a person from Brevo and from the ledger for good, and write down that it was done."""

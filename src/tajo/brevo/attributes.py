@@ -133,6 +133,15 @@ class Attributes:
         wanted = {rule.attribute.upper(): TYPE_OF_KIND[rule.kind] for rule in mapping}
         return {n: t for n, t in wanted.items() if n not in self._known and n not in BUILT_IN and n != EMAIL}
 
+    def option(self, name: str, held: Any) -> Any:
+        """What Brevo holds of an attribute with options, as it is told; all else as it is."""
+        attribute = self._known.get(name.upper())
+        if attribute is None or attribute.type not in ("category", "multiple-choice"):
+            return held
+        words = [str(word) for word in held] if isinstance(held, list) else held
+        fitted, _ = coerce(words, attribute)
+        return held if fitted is None else fitted
+
     def of(self, rule: Rule) -> Attribute:
         """The attribute that a rule fills; if the account lacks it, as it would be created."""
         name = rule.attribute.upper()

@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from tajo.brevo.account import plan_words, ready_attributes, ready_ecommerce, ready_lists
 from tajo.brevo.actions import Actions
-from tajo.brevo.api import PAGE, Api, Row
+from tajo.brevo.api import PAGE, Api, WholeRow
 from tajo.brevo.attributes import Attributes
 from tajo.brevo.batch_outbox import WAYS, BatchOutbox
 from tajo.brevo.commerce_payloads import CommercePayloads
@@ -19,6 +21,7 @@ from tajo.brevo.crew import Crew
 from tajo.brevo.differences import differences
 from tajo.brevo.event_payloads import EventPayloads
 from tajo.brevo.events import Events
+from tajo.brevo.holdings import existing
 from tajo.brevo.requests import request
 from tajo.brevo.rules import Rules
 from tajo.brevo.tracing import Traced
@@ -65,6 +68,7 @@ class BrevoDestination:
         self._link = link
         self._happenings = EventPayloads(rules, Store(name="", currency=""), link=link)
         self._people = Contacts(api, self._clock)
+        self._attributes = Attributes()
         self.actions = Actions(api)
         self._events = Events(api)
         self.plan = ""
@@ -80,6 +84,7 @@ class BrevoDestination:
         attributes, made = await ready_attributes(self._api, self._rules, create=create)
         lists, filed = await ready_lists(self._api, self._rules, create=create)
         self.notes = [*made, *filed, *await ready_ecommerce(self._api, store.currency, create=create)]
+        self._attributes = attributes
         self._contacts = ContactPayload(self._rules, attributes, lists)
         self._commerce = CommercePayloads(self._rules, store)
         self._happenings = EventPayloads(self._rules, store, link=self._link)
@@ -89,7 +94,9 @@ class BrevoDestination:
         offset = 0
         while True:
             rows, _ = await self._api.contacts(offset, since=modified_since)
-            yield [_existing(row) for row in rows]
+            yield [
+                existing(row.id, row.email, row.attributes.SMS, blocked=row.emailBlacklisted) for row in rows
+            ]
             offset += PAGE
             if len(rows) < PAGE:
                 return
@@ -153,6 +160,15 @@ class BrevoDestination:
         """The request that tells this write alone: `POST /v3/contacts`, and its exact body."""
         return request(write)
 
+    def in_our_words(self, row: WholeRow) -> WholeRow:
+        """A contact with no attributes but those that the rules name, and their options as they are told."""
+        names = {self._attributes.of(rule).name for rule in self._rules.mapping}
+        kept = {
+            name: self._attributes.option(name, row.attributes[name])
+            for name in names & row.attributes.keys()
+        }
+        return replace(row, attributes=kept)
+
     async def differences(self, samples: Mapping[Resource, Sequence[Write]]) -> list[dict[str, Any]]:
         """What a few of these writes would change, field by field (see `tajo.brevo.differences`)."""
         return await differences(self._api, samples)
@@ -200,13 +216,3 @@ class BrevoDestination:
     def floor_seconds(self) -> float:
         """The least time in which the limits allow the calls made so far."""
         return self._api.limits.floor_seconds(self._api.calls)
-
-
-def _existing(row: Row) -> Existing:
-    phone = str(row.attributes.SMS or "").lstrip("+")
-    return Existing(
-        id=row.id,
-        email=(row.email or "").lower(),
-        phone=f"+{phone}" if phone.isdecimal() else "",
-        blocked=row.emailBlacklisted,
-    )

@@ -5,7 +5,9 @@ The answers hold personal data. They are the merchant's own and may be shown, bu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
@@ -13,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from tajo.brevo.api import PRODUCT, Api, SwitchedOff
-from tajo.brevo.attributes import BUILT_IN, EMAIL
+from tajo.brevo.attributes import BUILT_IN, EMAIL, TRUTHS
 from tajo.brevo.contact_payload import email_of, lane_of
 from tajo.sync.model import Resource, Write
 
@@ -24,6 +26,11 @@ LOOKED_UP = 3
 """Products and variants that are looked up: each costs one of the hundred calls an hour."""
 
 CATALOGUE = frozenset({Resource.PRODUCTS, Resource.VARIANTS})
+
+PHONES = BUILT_IN | {"PHONE", "PHONE_ID"}
+EMAILS = frozenset({EMAIL, "EMAIL_ID"})
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(T|$)")
 
 
 class Change(Struct, frozen=True):
@@ -80,25 +87,81 @@ def contact_changes(write: Write, now: Mapping[str, Any]) -> list[Change]:
 
 
 def product_changes(told: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
-    """What a product's or variant's write changes; what is not mentioned stays."""
-    return list(_real(Change(name, now.get(name), value) for name, value in told.items()))
+    """What a product's, order's or category's write changes, `billing.city` apart from `billing.phone`.
+
+    What is not mentioned stays.
+    """
+    held = dict(flat(now))
+    return list(_real(Change(name, held.get(name), value) for name, value in flat(told)))
+
+
+def flat(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Each field by its name, those of an object by both names."""
+    for name, value in fields.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{name}.{inner}", one) for inner, one in value.items())
+        else:
+            yield name, value
 
 
 def _real(changes: Iterable[Change]) -> Iterator[Change]:
-    return (change for change in changes if not _same(change))
+    return (change for change in changes if not same(change.field, change.now, change.then))
 
 
-def _same(change: Change) -> bool:
-    """Brevo writes some values in its own way: phones without `+`, e-mails in lower case, no for null."""
-    now, then = change.now, change.then
-    name = change.field.rpartition(".")[2].upper()
+def same(field: str, now: Any, then: Any) -> bool:
+    """Whether Brevo holds what it was told. It writes some values in its own way.
+
+    Phones without `+`, e-mails in lower case, no for null, moments to the millisecond, numbers as text and
+    ids as numbers, a list's items in another order.
+    """
     if now is None:
-        return then is False
-    if name in BUILT_IN:
-        return str(now).lstrip("+") == str(then).lstrip("+")
-    if name == EMAIL:
-        return str(now).casefold() == str(then).casefold()
-    return bool(now == then)
+        return then is False or then == []
+    match then:
+        case bool():
+            return TRUTHS.get(str(now).strip().casefold()) is then
+        case int() | float():
+            return _number(now) == _number(then)
+        case list():
+            return isinstance(now, list) and sorted(map(_item, now)) == sorted(map(_item, then))
+        case _:
+            name = field.rpartition(".")[2].upper()
+            return _text(name, str(now)) == _text(name, str(then))
+
+
+def _text(name: str, text: str) -> str:
+    text = text.strip()
+    if name in PHONES:
+        return text.lstrip("+")
+    if name in EMAILS:
+        return text.casefold()
+    return _moment(text) if _MOMENT.match(text) else text
+
+
+def _number(value: Any) -> float | None:
+    """To the cent; None if it is no number."""
+    try:
+        return round(float(value), 2)
+    except (TypeError, ValueError):
+        return None
+
+
+def _item(item: Any) -> tuple[str, ...]:
+    """One of a list: a word, or a line of an order; what is bought is a number in one of two fields."""
+    if not isinstance(item, Mapping):
+        return (str(item).strip().casefold(),)
+    quantity = item.get("quantity") or item.get("quantityFloat")
+    line = (item.get("productId"), item.get("variantId") or "", _number(quantity), _number(item.get("price")))
+    return tuple(map(str, line))
+
+
+def _moment(text: str) -> str:
+    """A day, or a moment in UTC to the second; the text itself if it is neither."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.isoformat(timespec="seconds")
 
 
 def _entry(write: Write, what: str, known: bool, changes: Sequence[Change]) -> dict[str, Any]:

@@ -62,6 +62,13 @@ class Received(Struct, frozen=True, forbid_unknown_fields=True):
     payload: dict[str, Any]
 
 
+class AuditWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`repair`: tell Brevo anew whatever differs. `values`: show what the fields are: personal data."""
+
+    repair: bool = False
+    values: bool = False
+
+
 class Whom(Struct, frozen=True, forbid_unknown_fields=True):
     """Somebody by their e-mail."""
 
@@ -231,6 +238,12 @@ async def doctor(verbs: Doing, name: FromPath[str]) -> answers.Diagnosis:
     return await verbs.doctor(name)
 
 
+@post("/connectors/{name:str}/audit", guards=WRITE, status_code=200, operation_id="audit")
+async def audit(verbs: Doing, name: FromPath[str], data: JSONBody[AuditWish]) -> answers.Audit:
+    """Compare all that Brevo should hold with what it holds. It takes as long as a full sync reads."""
+    return await verbs.audit(name, repair=data.repair, values=data.values)
+
+
 @post("/forget", guards=ADMIN, status_code=200, operation_id="forget")
 async def forget(verbs: Doing, data: JSONBody[Whom]) -> answers.Forgotten:
     """Delete a person from Brevo and from the ledger for good, and write down that it was done."""
@@ -239,7 +252,7 @@ async def forget(verbs: Doing, data: JSONBody[Whom]) -> answers.Forgotten:
 
 HANDLERS = [
     *(connectors, connect, disconnect, status, sync, plan, runs, run, run_events),
-    *(failures, replay, hooks, register_hooks, remove_hooks, handle_webhook, preview, doctor, forget),
+    *(failures, replay, hooks, register_hooks, remove_hooks, handle_webhook, preview, doctor, audit, forget),
 ]
 
 
