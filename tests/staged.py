@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from tajo import config
-from tajo.app import Tajo
+from tajo.app import DEAF, Ears, Tajo
 from tajo.bigcommerce import Api as StoreApi
 from tajo.brevo import Api as BrevoApi
 from tajo.http import Clock, Patience
@@ -64,6 +64,7 @@ class Staged(Tajo):
         clock: Clock | None = None,
         patience: Patience | None = None,
         left_to_others: float = 0.0,
+        ears: Ears = DEAF,
     ) -> AsyncIterator[tuple[StoreApi, BrevoApi]]:
         clock = clock or self._clock
         store = StoreApi(

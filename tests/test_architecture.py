@@ -21,6 +21,8 @@ sandbox      nothing
 
 http         errors
 throttle     nothing
+series       nothing
+telemetry    nothing
 sync         errors
 skills       errors sync.model sync.moments sync.automation
 config       errors sync.mapping skills
@@ -44,16 +46,22 @@ storefront   errors config bigcommerce app webhooks
 worker       errors http sync config app webhooks bigcommerce.hooks brevo.alerts
 journal      nothing
 fleet        errors http sync config app webhooks worker journal server bigcommerce.cart_recovery
+meters       http sync app worker series
+alarms       sync.ledger meters
+messengers   errors http config sync.moments alarms
+lookout      errors http sync.ledger fleet meters alarms
 
 answers      nothing
+audit        errors http sync config bigcommerce brevo app answers
 access       errors sync.ledger sync.moments
-verbs        errors http sync config bigcommerce app plan preview forget doctor webhooks answers
-web          errors throttle sync config app answers access verbs journal fleet
-live         errors http sync config app webhooks fleet journal server brevo.callbacks access verbs web
+verbs        errors http sync config bigcommerce app plan preview forget doctor audit webhooks answers
+web          errors throttle sync config app answers access verbs journal fleet meters
+live         errors http sync config app webhooks fleet journal meters alarms messengers lookout server
+live         brevo.callbacks access verbs web
 
 demo         errors http sync config app live answers verbs cli.tell cli.progress sandbox.shoppers
-cli          errors http sync config skills app plan export skill_trial storefront
-cli          answers access verbs live demo sandbox.cli
+cli          errors http sync config skills app plan export skill_trial audit storefront
+cli          answers access verbs journal telemetry live demo sandbox.cli
 client       errors config app answers access verbs web
 tajo         client
 __main__     cli
@@ -246,7 +254,7 @@ def test_both_vendors_are_seen_by_the_app_and_what_stands_on_it_alone() -> None:
         if {"bigcommerce", "brevo"} <= {target.partition(".")[0] for target in targets}
     }
     on_top = {"server", "webhooks", "worker", "live", "plan", "preview", "export", "doctor", "demo", "cli"}
-    assert both <= {"app", "skill_trial", *on_top}
+    assert both <= {"app", "audit", "skill_trial", *on_top}
 
 
 def test_sql_is_spoken_in_the_ledger_alone() -> None:

@@ -112,9 +112,9 @@ async def test_a_look_from_before_the_notice_does_not_fulfil_it(ledger: Ledger) 
         await inbox.take("shop", orders(7))
     async with ledger.begin() as tx:
         await looked_at(tx, "shop", [key], NOW - 1)
-        assert await due_keys(tx, "shop", [Resource.ORDERS], now=NOW, limit=9) == [key]
+        assert list(await due_keys(tx, "shop", [Resource.ORDERS], now=NOW, limit=9)) == [key]
         await looked_at(tx, "shop", [key], NOW + 1)
-        assert await due_keys(tx, "shop", [Resource.ORDERS], now=NOW, limit=9) == []
+        assert not await due_keys(tx, "shop", [Resource.ORDERS], now=NOW, limit=9)
 
 
 async def test_a_new_cart_is_remembered_by_its_uuid_and_a_known_one_stays_as_it_is(ledger: Ledger) -> None:

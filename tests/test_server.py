@@ -128,7 +128,7 @@ def signed(body: bytes, key: str = "client secret") -> dict[str, str]:
 
 async def due(ledger: Ledger, connector: str = "shop") -> list[Key]:
     async with ledger.begin() as tx:
-        return await due_keys(tx, connector, list(Resource), now=4e9, limit=99)
+        return list(await due_keys(tx, connector, list(Resource), now=4e9, limit=99))
 
 
 # -- BigCommerce

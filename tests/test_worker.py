@@ -78,8 +78,12 @@ async def test_whatever_stops_a_connector_is_said_and_tried_again(
             yield
 
     said: list[str] = []
+
+    def say(words: str, *, level: str = "info") -> None:
+        said.append(f"{level}: {words}")
+
     clock = Watch()
     with pytest.raises(asyncio.CancelledError):
-        await Worker(Broken(), "shop", clock, said.append).run()  # type: ignore[arg-type]
+        await Worker(Broken(), "shop", clock, say).run()  # type: ignore[arg-type]
     assert clock.slept == [seconds] * 3
     assert all(words in line and "example.com" not in line for line in said)

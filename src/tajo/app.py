@@ -26,7 +26,7 @@ from tajo.bigcommerce.statuses import UNFINISHED, UNSOLD
 from tajo.brevo import Api as BrevoApi
 from tajo.brevo import BrevoDestination, CartLayout, ConsentMode, Lists, Rules, StorefrontRules
 from tajo.errors import Unknown, Usage
-from tajo.http import Clock, Patience
+from tajo.http import Clock, Heard, Patience
 from tajo.skills import Manners, Playbook, Shop
 from tajo.sync.account import Account
 from tajo.sync.automation import Automation
@@ -39,6 +39,7 @@ from tajo.sync.ledger.store import Ledger, copy_ledger, open_ledger
 from tajo.sync.mapping import Rule
 from tajo.sync.model import EventKind, Farewell, Key, Resource, Store, Write
 from tajo.sync.moments import moment
+from tajo.sync.ports import Told
 from tajo.sync.recovery import link
 from tajo.sync.rehearsal import Rehearsal
 from tajo.sync.sequences import Sequences
@@ -48,6 +49,17 @@ from tajo.sync.weigh import Policy
 LISTED_PARTS = tuple(part for part in PARTS if part != "carts")
 
 Watch = Callable[["Line"], None]
+
+
+class Ears(Struct, frozen=True):
+    """Who hears of what is done for a connector: each call to a side, each record that was answered for."""
+
+    store: Heard = lambda _: None
+    brevo: Heard = lambda _: None
+    told: Told = lambda *_: None
+
+
+DEAF = Ears()
 
 
 class Line(Struct, frozen=True):
@@ -150,9 +162,12 @@ class Tajo:
             finally:
                 await scratch.close()
 
-    async def status(self, name: str) -> dict[str, Any]:
-        """The SDK's fields (`connected, last_sync, customers_count, …`) and what waits or is parked."""
-        async with self._ledger.begin() as tx:
+    async def status(self, name: str, ledger: Ledger | None = None) -> dict[str, Any]:
+        """The SDK's fields (`connected, last_sync, customers_count, …`) and what waits or is parked.
+
+        `ledger`: the same on another connection, because counting takes long.
+        """
+        async with (ledger or self._ledger).begin() as tx:
             told, met = await known.counts(tx, name), await people.counts(tx, name)
             last = await runs.last_run(tx, name, "done")
             newest = await runs.last_run(tx, name)
@@ -226,10 +241,12 @@ class Tajo:
         return self._ledger
 
     @asynccontextmanager
-    async def attend(self, name: str, journal: Callable[[str], None]) -> AsyncIterator[Line]:
+    async def attend(
+        self, name: str, journal: Callable[[str], None], ears: Ears = DEAF
+    ) -> AsyncIterator[Line]:
         """A connector at work for good: nobody else may work on it. Raises `Mend`, and `Later`."""
         left = self.settings.connectors[name].left_to_others / 100
-        async with self._line(name, self._ledger, journal=journal, left_to_others=left) as line:
+        async with self._line(name, self._ledger, journal=journal, left_to_others=left, ears=ears) as line:
             await line.connector.open()
             async with line.connector.attended():
                 yield line
@@ -289,6 +306,7 @@ class Tajo:
         clock: Clock | None = None,
         patience: Patience | None = None,
         left_to_others: float = 0.0,
+        ears: Ears = DEAF,
     ) -> AsyncIterator[tuple[StoreApi, BrevoApi]]:
         """Store and Brevo account of one connector, to be called directly; closed afterwards."""
         settings, brevo = self.settings.connectors[name], self.settings.brevo
@@ -301,6 +319,7 @@ class Tajo:
                 clock=clock or self._clock,
                 patience=patience,
                 left_to_others=left_to_others,
+                heard=ears.store,
             )
             stack.push_async_callback(store.close)
             account = BrevoApi(
@@ -309,6 +328,7 @@ class Tajo:
                 tier=brevo.plan,
                 clock=clock or self._clock,
                 patience=patience,
+                heard=ears.brevo,
             )
             stack.push_async_callback(account.close)
             yield store, account
@@ -322,9 +342,10 @@ class Tajo:
         rehearse: bool = False,
         journal: Callable[[str], None] = lambda _: None,
         left_to_others: float = 0.0,
+        ears: Ears = DEAF,
     ) -> AsyncIterator[Line]:
         """Source, destination and connector of one store, with their connections open."""
-        async with self.accounts(name, left_to_others=left_to_others) as (store, brevo):
+        async with self.accounts(name, left_to_others=left_to_others, ears=ears) as (store, brevo):
             source = BigCommerceSource(store, clock=self._clock, locations=self.locations(name))
             destination = BrevoDestination(
                 brevo, self.rules(name), clock=self._clock, link=partial(self.recovery_link, name)
@@ -339,6 +360,7 @@ class Tajo:
                 self._clock.now,
                 automation=partial(self.automation, name),
                 journal=journal,
+                told=ears.told,
             )
             sequences = Sequences(
                 name,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from tajo import config, webhooks
-from tajo.app import Tajo, Watch
+from tajo.app import DEAF, Ears, Tajo, Watch
 from tajo.bigcommerce.cart_recovery import CartRecovery
 from tajo.errors import Busy
 from tajo.http import Clock, Patience
@@ -16,19 +16,25 @@ from tajo.journal import Journal
 from tajo.server import Door, origins_of
 from tajo.sync.account import Account
 from tajo.sync.model import Key, Resource, Store
-from tajo.worker import Worker
+from tajo.worker import Standing, Worker
 
 SHOPPER = Patience(attempts=3, first=0.3, longest=2.0)
 """Whoever follows a recovery link waits at a browser."""
 
 
 class Fleet:
-    """A worker for every connector that is enabled. It runs what people ask for, too."""
+    """A worker for every connector that is enabled. It runs what people ask for, too.
 
-    def __init__(self, tajo: Tajo, journal: Journal, clock: Clock) -> None:
+    `ears`: by the name of a connector, who hears of what is done for it.
+    """
+
+    def __init__(
+        self, tajo: Tajo, journal: Journal, clock: Clock, ears: Callable[[str], Ears] = lambda _: DEAF
+    ) -> None:
         self._tajo = tajo
         self._journal = journal
         self._clock = clock
+        self._ears = ears
         self._workers: dict[str, Worker] = {}
         self._settings: dict[str, config.Connector] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -48,6 +54,10 @@ class Fleet:
     def trouble(self, name: str) -> str:
         """Why a connector's worker has stopped, in words for a human; empty if it works."""
         return self._workers[name].trouble if name in self._workers else ""
+
+    def standing(self) -> dict[str, Standing]:
+        """How each connector that is followed stands right now."""
+        return {name: worker.standing for name, worker in self._workers.items()}
 
     def wake(self, name: str) -> None:
         """There is something to look at."""
@@ -90,9 +100,10 @@ class Fleet:
 
     async def _hire(self, name: str) -> None:
         self._stores[name] = stack = AsyncExitStack()
-        store, _ = await stack.enter_async_context(self._tajo.accounts(name, patience=SHOPPER))
+        ears, say = self._ears(name), partial(self._journal.tell, connector=name)
+        store, _ = await stack.enter_async_context(self._tajo.accounts(name, patience=SHOPPER, ears=ears))
         self.tills[name] = CartRecovery(store, locations=self._tajo.locations(name))
-        worker = Worker(self._tajo, name, self._clock, self._journal.tell, partial(self._met, name))
+        worker = Worker(self._tajo, name, self._clock, say, partial(self._met, name), ears)
         self._workers[name] = worker
         self._tasks[name] = asyncio.create_task(worker.run())
 

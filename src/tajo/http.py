@@ -11,12 +11,14 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol
 
 import httpx
 import msgspec
 from msgspec import Struct
+from opentelemetry import trace
 
 from tajo.errors import Later
 
@@ -45,6 +47,19 @@ class Limits(Protocol):
     def learn(self, route: str, status: int, headers: Mapping[str, str]) -> float | None:
         """Note what an answer says of the limits; on a 429, the seconds to wait (None: unknown)."""
         ...
+
+
+class Call(NamedTuple):
+    """One call that was made. `status`: 0 if no answer came; `waited`: seconds before it, for the limits."""
+
+    route: str
+    status: int
+    seconds: float
+    waited: float
+
+
+Heard = Callable[[Call], None]
+"""Hears of each call to an account."""
 
 
 class Stream(Struct, frozen=True):
@@ -96,8 +111,14 @@ TRANSIENT = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 UNTOUCHED = frozenset({408, 425})  # of these, what certainly changed nothing
 
 
+_tracer = trace.get_tracer("tajo")
+
+
 class Client:
-    """Calls to one account on one host, counted by route in `calls`."""
+    """Calls to one account on one host, counted by route in `calls`; `heard` hears of each.
+
+    For OpenTelemetry each is a span that names its route, never its path or query.
+    """
 
     def __init__(
         self,
@@ -109,6 +130,7 @@ class Client:
         patience: Patience | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         timeout: float = 60.0,
+        heard: Heard = lambda _: None,
     ) -> None:
         self._http = httpx.AsyncClient(
             base_url=base_url.rstrip("/"),
@@ -119,6 +141,7 @@ class Client:
         self._limits = limits
         self._clock = clock or Clock()
         self._patience = patience or Patience()
+        self._heard = heard
         self.calls: Counter[str] = Counter()
 
     async def request(
@@ -143,15 +166,18 @@ class Client:
         Raises `Later` when patience ends.
         """
         for attempt in range(1, self._patience.attempts + 1):
+            asked = self._clock.now()
             await self._limits.admit(route)
             self.calls[route] += 1
             wait: float | None = None
             value: Any = None
             lost = True
             try:
-                reply = await self._http.request(
-                    method, path, params=params, content=_content(body), headers=_headers(body)
-                )
+                with self._following(route, asked) as answered:
+                    reply = await self._http.request(
+                        method, path, params=params, content=_content(body), headers=_headers(body)
+                    )
+                    answered(reply.status_code)
                 # Its stream holds the reply that holds it: a page would stay until a garbage collection.
                 reply.stream = httpx.ByteStream(b"")
                 if reply.is_success and reply.content:
@@ -177,6 +203,29 @@ class Client:
             if attempt < self._patience.attempts:
                 await self._clock.sleep(self._patience.pause(attempt) if wait is None else wait)
         raise Later(f"{route} failed {self._patience.attempts} times, lastly: {trouble}", seconds=300)
+
+    @contextmanager
+    def _following(self, route: str, asked: float) -> Iterator[Callable[[int], None]]:
+        """A call goes now, wished for at that moment; to be told the status of its answer."""
+        sent = self._clock.now()
+
+        def answered(status: int) -> None:
+            span.set_attribute("http.response.status_code", status)
+            self._heard(Call(route, status, self._clock.now() - sent, sent - asked))
+
+        method, host = route.partition(" ")[0], self._http.base_url.host
+        with _tracer.start_as_current_span(
+            route,
+            kind=trace.SpanKind.CLIENT,
+            attributes={"http.request.method": method, "server.address": host},
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                yield answered
+            except httpx.TransportError:
+                answered(0)
+                raise
 
     async def close(self) -> None:
         """Give the connections back."""

@@ -5,18 +5,37 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 REMEMBERED = 500
 """Lines that are kept."""
 
 
 class Line(NamedTuple):
-    """One line of the journal. `at`: seconds since 1970; `number`: counts them, so that none is missed."""
+    """One line of the journal. `at`: seconds since 1970; `number`: counts them, so that none is missed.
+
+    `words` begin with the connector's name, where it is about one. `level`: info, warning or error.
+    """
 
     number: int
     at: float
     words: str
+    connector: str = ""
+    level: str = "info"
+
+
+class Said(str):
+    """Words for the log, which it may print as they are; and what they are about, for a log that sorts."""
+
+    bare: str
+    connector: str
+    level: str
+
+    def __new__(cls, words: str, connector: str = "", level: str = "info") -> Self:
+        """`words` of a connector; `bare` they are without its name in front."""
+        self = super().__new__(cls, f"{connector}  {words}" if connector else words)
+        self.bare, self.connector, self.level = words, connector, level
+        return self
 
 
 class Journal:
@@ -28,11 +47,12 @@ class Journal:
         self._lines: deque[Line] = deque(maxlen=REMEMBERED)
         self._more = asyncio.Event()
 
-    def tell(self, words: str) -> None:
-        """Say a line."""
-        self._say(words)
+    def tell(self, words: str, *, connector: str = "", level: str = "info") -> None:
+        """Say a line: to the log as `Said`."""
+        said = Said(words, connector, level)
+        self._say(said)
         number = self._lines[-1].number + 1 if self._lines else 1
-        self._lines.append(Line(number, self._now(), words))
+        self._lines.append(Line(number, self._now(), str(said), connector, level))
         self._more.set()
         self._more = asyncio.Event()
 

@@ -12,12 +12,16 @@ from starlette.types import ASGIApp
 
 from tajo import config, webhooks
 from tajo.access import Doorkeeper
+from tajo.alarms import Alarms
 from tajo.app import Tajo
 from tajo.brevo import callbacks as marketing
 from tajo.fleet import Fleet
 from tajo.http import Clock
 from tajo.journal import Journal
-from tajo.server import BrevoDoor, Recovery, make_app
+from tajo.lookout import Lookout
+from tajo.messengers import Messengers
+from tajo.meters import Meters
+from tajo.server import BrevoDoor, Counted, Recovery, make_app
 from tajo.server import serve as listen
 from tajo.sync import unsubscribes
 from tajo.sync.ledger.inbox import open_inbox
@@ -42,7 +46,10 @@ async def serve(
     clock = clock or Clock()
     key = tajo.settings.api_key
     keeper = Doorkeeper(tajo.ledger, clock.now, master=key.get_secret_value() if key else None)
-    fleet = Fleet(tajo, Journal(say, clock.now), clock)
+    meters, journal = Meters(clock.now), Journal(say, clock.now)
+    fleet = Fleet(tajo, journal, clock, meters.ears)
+    warn = partial(journal.tell, level="warning")
+    lookout = Lookout(fleet, meters, alarms_of(tajo, clock, warn), clock, warn)
 
     async def unsubscribed(people: Sequence[marketing.Unsubscribe]) -> None:
         await unsubscribes.note(tajo.ledger, fleet.names, [person.email for person in people])
@@ -53,11 +60,13 @@ async def serve(
         open_inbox(tajo.ledger, fleet.wake) as inbox,
         open_wishes(tajo.ledger, fleet.wake) as wishes,
         fleet.at_work(),
+        lookout.kept(tajo.ledger),
         open_faces(
             Verbs(tajo, fleet),
             keeper,
             may_call=partial(may_call, tajo.settings, host),
             hosts=names(tajo.settings, host),
+            meters=meters,
         ) as faces,
     ):
         app = make_app(
@@ -78,7 +87,16 @@ async def serve(
                 place = f"{tajo.settings.server.public_url or url}/setup?token={token}"
                 say(f"nobody can sign in yet: {place} lets one person in, for a day")
 
-        await listen(app, host, port, stop=stop, listening=begun)
+        counted = Counted(app, fleet.doors, meters.noticed)
+        await listen(counted, host, port, stop=stop, listening=begun)
+
+
+def alarms_of(tajo: Tajo, clock: Clock, warn: Callable[[str], None]) -> Alarms | None:
+    """The alarms, if the settings say who is to be told of them."""
+    alerts = tajo.settings.alerts
+    if not (alerts.webhook or alerts.email):
+        return None
+    return Alarms(tajo.ledger, Messengers(alerts, tajo.address, clock, warn).tell, clock.now)
 
 
 def names(settings: config.Settings, host: str) -> frozenset[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, time, timedelta
-from typing import Any
+from typing import Any, Protocol
+
+from msgspec import Struct
 
 from tajo import webhooks
-from tajo.app import Line, Tajo, Watch
+from tajo.app import DEAF, Ears, Line, Tajo, Watch
 from tajo.bigcommerce.hooks import EXCEPTIONS
 from tajo.brevo.alerts import Alerts
 from tajo.errors import Busy, Later, Mend, gravest
@@ -20,7 +22,14 @@ from tajo.sync.ledger import counts, keeping, runs
 from tajo.sync.model import Key, Resource, Store
 from tajo.sync.moments import moment
 
-Say = Callable[[str], None]
+
+class Say(Protocol):
+    """Where words go."""
+
+    def __call__(self, words: str, *, level: str = "info") -> None:
+        """`level`: info; warning where something will be tried again; error where a human must act."""
+        ...
+
 
 GATHERED, MOST_GATHERED, FEW = 0.25, 5.0, 20
 """Seconds without a notice after which a burst is over, and that it may last; few things do not wait."""
@@ -46,11 +55,30 @@ QUIET = 180.0
 _GROUPS = {"customers": "store/customer", "orders": "store/order", "products": "store/product"}
 
 
+class Standing(Struct, frozen=True):
+    """How a connector stands right now. `busy`: another process is at work on it.
+
+    `trouble`: why it has stopped, and `stuck`: only a human can mend that. `silent`: its webhooks do not
+    come. `cut_short`: why the last look at everything came to no end. `seen`, `expected`: records of the
+    sweep that is under way. `limits`: the share in use, from 0 to 1, by side and limit.
+    """
+
+    working: bool = False
+    busy: bool = False
+    stuck: bool = False
+    trouble: str = ""
+    silent: bool = False
+    cut_short: str = ""
+    seen: int = 0
+    expected: int = 0
+    limits: Mapping[tuple[str, str], float] = {}
+
+
 class Worker:
     """One connector, kept in agreement for as long as it runs.
 
     `say` is told in words, without personal data, what is done and what a human must do. `met`: told of
-    the store whenever it is opened.
+    the store whenever it is opened. `ears` hear of each call and each record.
     """
 
     def __init__(
@@ -60,16 +88,20 @@ class Worker:
         clock: Clock,
         say: Say,
         met: Callable[[Store], None] = lambda _: None,
+        ears: Ears = DEAF,
     ) -> None:
         self.name = name
         self._tajo = tajo
         self._settings = tajo.settings.connectors[name]
         self._clock = clock
-        self._say: Say = lambda words: say(f"{name}  {words}")
+        self._say = say
         self._met = met
+        self._ears = ears
         self._line: Line | None = None
         self._sweeps = asyncio.Lock()
         self.trouble = ""
+        self._stuck = self._busy = False
+        self._cut_short = ""
         self._woken = asyncio.Event()
         self._begun = asyncio.Event()
         self._silent = False
@@ -85,8 +117,9 @@ class Worker:
         """Work, whatever goes wrong, until cancelled."""
         while True:
             try:
-                async with self._tajo.attend(self.name, self._say) as line:
+                async with self._tajo.attend(self.name, self._say, self._ears) as line:
                     self._line, self.trouble = line, ""
+                    self._stuck = self._busy = False
                     await self._work(line)
             except Exception as error:
                 wait = self._stopped(gravest(error))
@@ -117,12 +150,35 @@ class Worker:
                 watch(line)
             return await line.connector.replay(keys)
 
+    @property
+    def standing(self) -> Standing:
+        """How it stands."""
+        line, seen, expected = self._line, 0, 0
+        if line and self._sweeps.locked():
+            for tally in line.account.resources.values():
+                seen += tally.seen
+                expected += max(tally.seen, 0 if tally.done else tally.total or 0)
+        store, brevo = line.apis if line else (None, None)
+        limits = {("bigcommerce", "store"): store.limits.used} if store else {}
+        if brevo:
+            limits |= {("brevo", row): share for row, share in brevo.limits.used.items()}
+        return Standing(
+            working=line is not None,
+            busy=self._busy,
+            stuck=self._stuck,
+            trouble=self.trouble,
+            silent=self._silent,
+            cut_short=self._cut_short,
+            seen=seen,
+            expected=expected,
+            limits=limits,
+        )
+
     def _at_work(self) -> Line:
         if self._line is None:
-            why = self.trouble or "it has not begun yet"
-            raise Busy(f"{self.name} is not at work: {why}", "try again soon.")
-        if self._sweeps.locked():
-            raise Busy(f"{self.name} is being swept already", "try again when that run has ended.")
+            raise Busy(
+                f"{self.name} is not at work: {self.trouble or 'it has not begun yet'}", "try again soon."
+            )
         return self._line
 
     def _stopped(self, error: BaseException) -> float:
@@ -137,7 +193,10 @@ class Worker:
             case _:  # its text may hold anything
                 wait, words = BROKEN, f"{type(error).__name__}, in the database or in Tajo itself"
         self.trouble = words
-        self._say(f"stopped, and will try again in {wait:.0f} s: {words}")
+        self._busy = isinstance(error, Busy)
+        self._stuck = isinstance(error, Mend) and not self._busy
+        level = "error" if self._stuck else "warning"
+        self._say(f"stopped, and will try again in {wait:.0f} s: {words}", level=level)
         return wait
 
     async def _work(self, line: Line) -> None:
@@ -167,7 +226,7 @@ class Worker:
                 due = await connector.next_due()
                 pause = IDLE if due is None else min(max(due - self._clock.now(), GATHERED), IDLE)
             except Later as error:
-                self._say(f"not now: {error}")
+                self._say(f"not now: {error}", level="warning")
                 pause = min(error.seconds, IDLE)
             if await self._called(pause):
                 await self._gather(line)
@@ -194,7 +253,7 @@ class Worker:
                 pause = IDLE if due is None else min(max(due - self._clock.now(), 0.0), IDLE)
             except* Later as errors:
                 later = gravest(errors)
-                self._say(f"not now: {later}")
+                self._say(f"not now: {later}", level="warning")
                 pause = min(later.seconds, IDLE) if isinstance(later, Later) else IDLE
             await self._either(self._begun, pause)
 
@@ -263,8 +322,12 @@ class Worker:
                 async with self._tajo.ledger.begin() as tx:
                     await keeping.tidy(tx, self.name, self._clock.now())
         except Later as error:
-            self._say(f"the sweep ends early: {error}")
+            self._say(f"the sweep ends early: {error}", level="warning")
+            if full or first:
+                self._cut_short = str(error)
             return
+        if full or first:
+            self._cut_short = "; ".join(account.troubles)
         self._begun.set()
         written = sum(tally.written for tally in account.resources.values())
         if first:
@@ -276,7 +339,7 @@ class Worker:
         if not written or first:  # whatever changed last needs no webhook any more
             self._excused = seen
         for trouble in account.troubles:
-            self._say(trouble)
+            self._say(trouble, level="warning")
 
     # --- webhooks
 
@@ -285,7 +348,7 @@ class Worker:
             try:
                 await work()
             except Later as error:
-                self._say(f"not now: {error}")
+                self._say(f"not now: {error}", level="warning")
             await self._clock.sleep(seconds)
 
     async def _register(self, line: Line) -> None:
@@ -295,7 +358,7 @@ class Worker:
             report = await webhooks.register(self._tajo, self.name, store, brevo)
             fared = await webhooks.health(self._tajo, self.name, store)
         except Mend as error:
-            self._say(f"no webhooks, so the store is looked at every {POLLING:.0f} s: {error}")
+            self._say(f"no webhooks, so the store is looked at every {POLLING:.0f} s: {error}", level="error")
             self._silent = True
             return
         for what, scopes in (("made", report.made), ("mended", report.mended), ("removed", report.removed)):
@@ -323,7 +386,8 @@ class Worker:
         excused = {group: max(self._excused.get(group, 0.0), self._listening_since) for group in newest}
         missed = unheard(newest, told, excused, self._clock.now())
         if missed and not self._silent:
-            self._say(f"webhooks are silent ({', '.join(missed)}): looking every {POLLING:.0f} s instead")
+            words = f"webhooks are silent ({', '.join(missed)}): looking every {POLLING:.0f} s instead"
+            self._say(words, level="warning")
         if self._silent and not missed:
             self._say("webhooks speak again")
         self._silent = bool(missed)

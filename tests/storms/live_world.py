@@ -26,7 +26,7 @@ import httpx
 import pytest
 
 from tajo import config
-from tajo.app import Line, Tajo
+from tajo.app import DEAF, Ears, Line, Tajo
 from tajo.bigcommerce import Api as StoreApi
 from tajo.bigcommerce import callbacks
 from tajo.brevo import Api as BrevoApi
@@ -190,6 +190,7 @@ class Wired(Tajo):
         clock: Clock | None = None,
         patience: Patience | None = None,
         left_to_others: float = 0.0,
+        ears: Ears = DEAF,
     ) -> AsyncIterator[tuple[StoreApi, BrevoApi]]:
         street = self._street
         store = StoreApi(

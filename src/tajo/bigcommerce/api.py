@@ -16,7 +16,7 @@ import msgspec
 
 from tajo.bigcommerce.limits import StoreLimits
 from tajo.errors import Later, Mend
-from tajo.http import Answer, Client, Clock, Patience
+from tajo.http import Answer, Client, Clock, Heard, Patience
 
 T = TypeVar("T")
 
@@ -56,6 +56,7 @@ class Api:
     """Calls to one store. `client_id` names the API account in messages; no call needs it any more.
 
     `store_hash` is the word in `https://api.bigcommerce.com/stores/<hash>/v3/`; it is no secret.
+    `heard` hears of each call.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Api:
         transport: httpx.AsyncBaseTransport | None = None,
         patience: Patience | None = None,
         left_to_others: float = 0.0,
+        heard: Heard = lambda _: None,
     ) -> None:
         self.store_hash = store_hash
         self.client_id = client_id
@@ -81,6 +83,7 @@ class Api:
             clock=self.clock,
             patience=patience,
             transport=transport,
+            heard=heard,
         )
 
     @property

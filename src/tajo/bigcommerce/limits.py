@@ -76,6 +76,13 @@ class StoreLimits:
         """Calls that go in a window of so many seconds; None until an answer has told."""
         return (self._quota, self._window) if self._quota else None
 
+    @property
+    def used(self) -> float:
+        """The share of the window's quota, from 0 to 1, that all its callers have used; 0 while unknown."""
+        if not self._quota or self._left is None or self._clock.now() >= self._reset:
+            return 0.0
+        return max(0.0, 1.0 - self._left / self._quota)
+
     def floor_seconds(self, calls: int) -> float:
         """The least time for that many calls in windows of full quota; 0 while the quota is unknown."""
         return max(calls - 1, 0) // self._quota * self._window if self._quota else 0.0

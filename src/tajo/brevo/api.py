@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from tajo.brevo.limits import AccountLimits
 from tajo.errors import Later, Mend, Refused
-from tajo.http import Answer, Body, Client, Clock, Lost, Patience
+from tajo.http import Answer, Body, Client, Clock, Heard, Lost, Patience
 
 PAGE = 1000
 LIST_PAGE = 50
@@ -34,6 +34,9 @@ SOON = 30.0
 """Seconds for which a deed may be held back by a limit; one that must wait longer is put off."""
 
 COLLECTIONS_PAGE = 100
+
+GOODS_PAGE = {"orders": 100, "products": 1000, "categories": 100}
+"""The most that one call lists (OpenAPI of 2025-08: getOrders, getProducts, getCategories)."""
 
 SAID_NO = frozenset({500, 503})
 """Brevo's own word that it did not do it. Any other 5xx comes of a gateway, which cannot know."""
@@ -90,7 +93,23 @@ class _Rows(Struct, frozen=True):
     count: int = 0
 
 
+class WholeRow(Struct, frozen=True):
+    """A contact of `GET /contacts` with all that it may have been told. `attributes` by upper-case name."""
+
+    id: int
+    email: str | None = None
+    emailBlacklisted: bool = False  # noqa: N815 - Brevo's name
+    listIds: list[int] = []  # noqa: N815 - Brevo's name
+    attributes: dict[str, Any] = {}
+
+
+class _WholeRows(Struct, frozen=True):
+    contacts: list[WholeRow] = []
+    count: int = 0
+
+
 _read_rows = msgspec.json.Decoder(_Rows, strict=False).decode
+_read_whole_rows = msgspec.json.Decoder(_WholeRows, strict=False).decode
 _read_row = msgspec.json.Decoder(Row, strict=False).decode
 
 
@@ -101,7 +120,8 @@ def _unread(_: bytes) -> None:
 class Api:
     """One Brevo account. `tier` is where the limits start: `general`, `advanced` or `extended`.
 
-    `ecommerce_pending`: set once we switched eCommerce on, which takes Brevo some minutes.
+    `ecommerce_pending`: set once we switched eCommerce on, which takes Brevo some minutes. `heard` hears of
+    each call.
     """
 
     def __init__(
@@ -113,6 +133,7 @@ class Api:
         clock: Clock | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         patience: Patience | None = None,
+        heard: Heard = lambda _: None,
     ) -> None:
         self.limits = AccountLimits(tier, clock=clock)
         self.ecommerce_pending = False
@@ -123,6 +144,7 @@ class Api:
             clock=clock,
             patience=patience,
             transport=transport,
+            heard=heard,
         )
         # Reports lie on another host, which must never see the key.
         self._elsewhere = httpx.AsyncClient(transport=transport, timeout=60.0)
@@ -262,6 +284,13 @@ class Api:
         if since is not None:
             params["modifiedSince"] = since.strftime("%Y-%m-%dT%H:%M:%S.000Z")
         rows = (await self.send("GET", "/contacts", params=params, decode=_read_rows)).value or _Rows()
+        return rows.contacts, rows.count
+
+    async def whole_contacts(self, offset: int) -> tuple[list[WholeRow], int]:
+        """As `contacts`, with their attributes and lists."""
+        params = {"limit": PAGE, "offset": offset, "sort": "asc"}
+        answer = await self.send("GET", "/contacts", params=params, decode=_read_whole_rows)
+        rows = answer.value or _WholeRows()
         return rows.contacts, rows.count
 
     async def count_contacts(self) -> int:
@@ -450,6 +479,19 @@ class Api:
         return await self._delete(f"/webhooks/{webhook}", "DELETE /webhooks/{id}")
 
     # --- eCommerce
+
+    async def goods(
+        self, kind: str, offset: int, *, since: datetime | None = None
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Up to `GOODS_PAGE[kind]` orders, products or categories from `offset` by their creation, and how
+        many there are in all; `since`: those that were modified since. Out of the 100 calls an hour.
+        """
+        params: dict[str, Any] = {"limit": GOODS_PAGE[kind], "offset": offset, "sort": "asc"}
+        if since is not None:
+            params["modifiedSince"] = since.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        answer = await self.send("GET", f"/{kind}", params=params)
+        count = _dict(answer.value).get("count")
+        return _dicts(answer, kind), count if isinstance(count, int) else 0
 
     async def post(self, path: str, body: bytes) -> None:
         """Orders, products and categories, single or batch; what these answer tells nothing."""

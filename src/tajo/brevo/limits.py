@@ -159,6 +159,12 @@ class Bucket:
         closed = max(0.0, self._closed_until - now)
         return closed if self._free else max(closed, *(w.wait(now) for w in self._windows.values()))
 
+    def used(self, now: float) -> float:
+        """The share of what may go, from 0 to 1, that has gone in the fullest of its windows."""
+        if now < self._closed_until:
+            return 1.0
+        return 0.0 if self._free else max(1.0 - w.left(now) / w.limit for w in self._windows.values())
+
     def count(self, now: float) -> None:
         """Note a call that goes now."""
         self._under_way.append(now)
@@ -235,6 +241,12 @@ class AccountLimits:
     def wait(self, route: str) -> float:
         """Seconds until the next call to this route may go."""
         return self._bucket(route).wait(self._clock.now())
+
+    @property
+    def used(self) -> dict[str, float]:
+        """By row, the share of its limits that is used now, from 0 to 1."""
+        now = self._clock.now()
+        return {row: bucket.used(now) for row, bucket in self._rows.items()}
 
     def floor_seconds(self, calls: Mapping[str, int]) -> float:
         """The least time in which the limits allow these calls, given by route; buckets fill side by side."""

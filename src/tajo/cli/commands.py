@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -14,14 +15,16 @@ import typer
 
 from tajo import answers, config
 from tajo.app import Tajo, parts
-from tajo.cli import tell
+from tajo.cli import tell, tell_audit
 from tajo.cli.access import keys, password, secret
 from tajo.cli.connectors import connectors, runs
+from tajo.cli.logs import Form, open_log
 from tajo.cli.progress import watching
 from tajo.cli.running import Config, Json, Name, each, exit_code, print_json, with_tajo, with_verbs
 from tajo.errors import Mend, Usage
 from tajo.export import export
 from tajo.sandbox.cli import simulate
+from tajo.telemetry import exported
 from tajo.verbs import Verbs, as_key, as_kind
 
 app = typer.Typer(
@@ -196,6 +199,36 @@ def doctor(connector: Name = None, json: Json = False, config: Config = None) ->
     return with_verbs(config, verb)
 
 
+@app.command("audit")
+def audit_command(
+    connector: Name = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Tell Brevo anew whatever differs.")] = False,
+    values: Annotated[
+        bool, typer.Option("--values", help="Show what differing fields are: personal data.")
+    ] = False,
+    json: Json = False,
+    config: Config = None,
+) -> int:
+    """Read both sides, and show each difference between what Brevo should hold and what it holds, or none."""
+
+    async def verb(verbs: Verbs) -> int:
+        found: list[answers.Audit] = []
+
+        async def one(name: str) -> answers.Audit:
+            with watching(quiet=json) as watch:
+                found.append(await verbs.audit(name, repair=repair, values=values, watch=watch))
+            if not json:
+                tell_audit.audit(found[-1])
+            return found[-1]
+
+        answer = await each(verbs.names(connector), one)
+        if json:
+            print_json(answer)
+        return exit_code(answer, clean=all(one.agrees for one in found))
+
+    return with_verbs(config, verb)
+
+
 @failures.command("list")
 def failures_list(connector: Name = None, json: Json = False, config: Config = None) -> int:
     """List what could not be delivered, and why."""
@@ -247,6 +280,9 @@ def serve_command(
         str | None, typer.Option("--host", help="Where to listen (default: server.host).")
     ] = None,
     port: Annotated[int | None, typer.Option("--port", help="The port (default: server.port).")] = None,
+    log: Annotated[
+        Form, typer.Option("--log", help="Lines for people, or one JSON object a line.")
+    ] = Form.TEXT,
     config: Config = None,
 ) -> int:
     """Take webhooks and keep every store and Brevo in agreement, until stopped."""
@@ -258,15 +294,17 @@ def serve_command(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        await serve(
-            tajo,
-            host=host or settings.host,
-            port=settings.port if port is None else port,
-            stop=stop,
-            say=tell.log,
-            listening=lambda url: tell.log(f"listening on {url}"),
-        )
-        tell.log("stopped; what has not been told goes on at the next start")
+        say = open_log(log)
+        with exported(os.environ, say):
+            await serve(
+                tajo,
+                host=host or settings.host,
+                port=settings.port if port is None else port,
+                stop=stop,
+                say=say,
+                listening=lambda url: say(f"listening on {url}"),
+            )
+        say("stopped; what has not been told goes on at the next start")
         return 0
 
     return with_tajo(config, verb, without_stores=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.markup import escape
@@ -171,12 +169,6 @@ def diagnosis(name: str, found: Diagnosis) -> None:
     if found.storefronts:
         console.print("Proposed for tajo.yaml:")
         console.print(found.storefronts, markup=False, highlight=False, soft_wrap=True)
-
-
-def log(words: str) -> None:
-    """One line of a server that runs, with the time, on stderr."""
-    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    print(f"{now}  {words}", file=sys.stderr, flush=True)
 
 
 def hooks(found: Sequence[Hook]) -> None:

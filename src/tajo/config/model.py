@@ -305,6 +305,36 @@ class Server(Block):
     port: v.Port = Field(default=8000, description="The port to listen on.")
 
 
+class Smtp(Block):
+    """The mail server that takes alerts. Without TLS only one on this machine is spoken to."""
+
+    host: v.Text = Field(default="localhost", description="The mail server.", examples=["smtp.example.com"])
+    port: v.Port = Field(
+        default=25, description="Its port: 587 as a rule, 465 where TLS begins at once, 25 on this machine."
+    )
+    user: v.Text | None = Field(default=None, description="Who signs in there.", examples=["tajo"])
+    password: v.Secret | None = Field(
+        default=None, description="Their password.", examples=["${SMTP_PASSWORD}"]
+    )
+    sender: v.Mailbox | None = Field(
+        default=None, description="Who the mail is from. Left out: `email`.", examples=["tajo@shop.example"]
+    )
+
+
+class Alerts(Block):
+    """Who is told when a connector needs a human, and when it is well again."""
+
+    webhook: v.Receiver | None = Field(
+        default=None,
+        description="Gets a POST with JSON, as chats understand it.",
+        examples=["${ALERTS_URL}"],
+    )
+    email: v.Mailbox | None = Field(
+        default=None, description="Gets an e-mail, by way of `smtp`.", examples=["ops@shop.example"]
+    )
+    smtp: Smtp = Field(default=Smtp(), description="The mail server that takes it.")
+
+
 def _folder(value: Any) -> Path:
     """A folder of skills; every mistake of its files is one of this key."""
     folder = Path(v.text(str(value) if isinstance(value, Path) else value))
@@ -363,6 +393,9 @@ class Settings(Block):
         repr=False,
     )
     server: Server = Field(default=Server(), description="How `tajo serve` is reached.")
+    alerts: Alerts = Field(
+        default=Alerts(), description="Who is told when a connector needs a human, and when it is well again."
+    )
     skills_folder: Annotated[Path | None, PlainValidator(_folder), Field(title="folder")] = Field(
         default=None,
         description="A folder with skills of your own, one `.md` file each.",

@@ -217,6 +217,26 @@ def one_of(*words: str) -> Callable[[Any], str]:
     return read
 
 
+def receiver(value: Any) -> SecretStr:
+    """An address that takes messages: whoever knows it may write there, so it is a secret; of any host."""
+    address = credential(value)
+    try:
+        host = urlsplit(address).hostname
+    except ValueError:
+        host = None
+    if not host or not re.match(r"https?://", address):
+        raise ValueError("must be an address such as `https://chat.example.com/hooks/…`")
+    return SecretStr(address)
+
+
+def mailbox(value: Any) -> str:
+    """One e-mail address, and nothing around it."""
+    address = text(value)
+    if not re.fullmatch(r"[!-?A-~]+@[!-?A-~]+", address):
+        raise ValueError("must be one e-mail address, such as `ops@shop.example`")
+    return address
+
+
 MAX_ID = 2**53
 
 Text = Annotated[str, PlainValidator(text), Field(title="text")]
@@ -224,6 +244,8 @@ Credential = Annotated[str, PlainValidator(credential), Field(title="text")]
 Secret = Annotated[
     SecretStr, PlainValidator(lambda value: SecretStr(credential(value))), Field(title="secret")
 ]
+Receiver = Annotated[SecretStr, PlainValidator(receiver), Field(title="secret URL")]
+Mailbox = Annotated[str, PlainValidator(mailbox), Field(title="e-mail address")]
 StoreHash = Annotated[str, PlainValidator(store_hash), Field(title="text")]
 Flag = Annotated[bool, PlainValidator(flag), Field(title="true or false")]
 Port = Annotated[int, PlainValidator(whole(1, 65535)), Field(title="whole number")]

@@ -21,8 +21,9 @@ from tajo.sync.ledger.store import Ledger, Tx
 from tajo.sync.model import Batch, Key, Refund, Resource, Store
 from tajo.sync.moments import moment
 from tajo.sync.pages import ahead, gathered
-from tajo.sync.ports import Destination, Source, urgent
+from tajo.sync.ports import Destination, Source, Told, urgent
 from tajo.sync.shipping import Shipping, event_key
+from tajo.sync.spans import span
 from tajo.sync.weigh import Desk, Policy, Weighed
 
 #: How each resource is weighed. A new resource is a line here, one in the source, one in the destination.
@@ -66,6 +67,9 @@ PARTS: dict[str, frozenset[Resource]] = {
     "carts": frozenset({Resource.CARTS}),
 }
 
+#: What shows a guest, who is named by it.
+SHOWS = frozenset(LOOK_AT.values())
+
 _CENSUS = "contacts"
 _GUESTS_AT_ONCE = 500
 _DRAIN_AT_ONCE = 2000
@@ -83,7 +87,8 @@ class Connector:
 
     Both may go on at once, while it is `attended`. `account` tells at any moment how far the sweep has
     come; `store` is what is true of all of it, and `automation` what is done by itself, once it is open.
-    `journal` is told of every change that was followed, in words without personal data.
+    `journal` is told of every change that was followed, in words without personal data; `told` hears of each
+    record that the destination answered for.
     """
 
     def __init__(
@@ -97,11 +102,14 @@ class Connector:
         *,
         automation: Callable[[Store], Automation] = lambda _: Nothing(),
         journal: Callable[[str], None] = lambda _: None,
+        told: Told = lambda *_: None,
     ) -> None:
         self.name = name
         self.automation: Automation = Nothing()
         self._make_automation = automation
         self._journal = journal
+        self._told = told
+        self._named: dict[Key, float] = {}  # what is followed now, and since when somebody waits for it
         self.account = Account()
         self.store = Store(name="", currency="")
         self._source = source
@@ -118,7 +126,7 @@ class Connector:
         self._noted = 0.0
         self._everybody_ahead = False
         self._sweeping: dict[Resource, runs.Position] = {}
-        self._shipping = Shipping(ledger, name, destination, lambda: self.account, now)
+        self._shipping = Shipping(ledger, name, destination, lambda: self.account, now, told)
 
     async def open(self, *, create: bool = True) -> Store:
         """Check both credentials, learn the store, prepare the account. Raises `Mend`."""
@@ -159,9 +167,11 @@ class Connector:
         wanted = self._policy.resources & (resources or self._policy.resources)
         if Resource.CUSTOMERS in wanted:  # a contact without its orders would be a wrong one
             wanted |= PARTS["orders"] & self._policy.resources
-        if await self._round(wanted, full=full) and not self.account.troubles:
-            # What changed after the killed run had passed it is met now.
-            await self._round(wanted, full=False)
+        with span("sync", self.name) as here:
+            if await self._round(wanted, full=full) and not self.account.troubles:
+                # What changed after the killed run had passed it is met now.
+                await self._round(wanted, full=False)
+            here.set_attributes({"tajo.run": self.account.run, "tajo.mode": self.account.mode})
         self._measure()
         return self.account
 
@@ -205,6 +215,7 @@ class Connector:
         """
         resources = self._followed()
         met: set[Key] = set()
+        self._named = {}
         self._shipping.hold_events()
         hurry = urgent.set(True)
         try:
@@ -217,7 +228,12 @@ class Connector:
                 if not fresh:
                     break
                 met |= set(fresh)
-                await self._look_at(fresh, live=True)
+                guests = {
+                    Key(Resource.GUESTS, key.id): at for key, at in keys.items() if key.resource in SHOWS
+                }
+                self._named |= guests | keys
+                with span("follow", self.name, records=len(fresh)):
+                    await self._look_at(fresh, live=True)
             if self._met_everybody and met:
                 await self._write_guests(live=True)
                 await self._say_farewell()
@@ -482,7 +498,9 @@ class Connector:
             cursor=cursor,
             kept=self._policy.resources,
             soon=live,
+            named=self._named if live else {},
             journal=self._journal if live else None,
+            told=self._told,
         )
 
     async def _drain(self, resources: frozenset[Resource]) -> None:
@@ -502,8 +520,9 @@ class Connector:
             if not set(keys) - met:
                 return
             met |= set(keys)
-            if not await self._patiently("queue", self._look_at(keys)):
-                return
+            with span("drain", self.name, records=len(keys)):
+                if not await self._patiently("queue", self._look_at(list(keys))):
+                    return
 
     async def _look_at(self, keys: Sequence[Key], *, live: bool = False) -> None:
         wanted: dict[Resource, list[Key]] = {}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from msgspec import Struct, field
 
@@ -11,7 +12,7 @@ from tajo.sync.account import Account
 from tajo.sync.ledger import known, queue, runs
 from tajo.sync.ledger.store import Ledger, Tx
 from tajo.sync.model import Key, Outcome, Resource, Verdict
-from tajo.sync.ports import Outbox
+from tajo.sync.ports import Outbox, Told
 from tajo.sync.shipping import SETTLED_AT_ONCE, Shipping
 from tajo.sync.weigh import Ticket, Weighed
 
@@ -46,7 +47,8 @@ class Delivery:
     into an outbox (None: nothing of this resource is told by itself), and the cursor moves to a page's
     end only when that page and all before it are settled. `cursor` is the name under which it stands in
     the ledger, None where nothing is swept. `kept`: the resources that are kept in agreement at all;
-    nothing else is ever queued. `soon`: somebody waits for it. `journal` is told what became of each.
+    nothing else is ever queued. `soon`: somebody waits for it, and `named` says of which keys since when.
+    `journal` is told what became of each, and `told` what the destination's answer was.
     """
 
     def __init__(
@@ -60,7 +62,9 @@ class Delivery:
         cursor: Resource | None = None,
         kept: frozenset[Resource],
         soon: bool = False,
+        named: Mapping[Key, float] = MappingProxyType({}),
         journal: Callable[[str], None] | None = None,
+        told: Told = lambda *_: None,
     ) -> None:
         self._ledger = ledger
         self._connector = connector
@@ -70,6 +74,8 @@ class Delivery:
         self._cursor = cursor
         self._kept = kept
         self._soon = soon
+        self._named = named
+        self._told = told
         self._journal = journal
         self.outbox: Outbox | None = None
         self._pages: deque[Page] = deque()
@@ -95,7 +101,9 @@ class Delivery:
             weighed = await weigh(tx)
             contacts = [ticket for ticket in weighed.tickets if ticket.write.person]
             goods = [ticket for ticket in weighed.tickets if not ticket.write.person]
-            arrivals = await self._shipping.keep(tx, contacts, weighed.events, soon=self._soon)
+            arrivals = await self._shipping.keep(
+                tx, contacts, weighed.events, soon=self._soon, named=self._named
+            )
             seen = [*weighed.settled, *(key for key, _ in weighed.parked), *(t.about for t in contacts)]
             await queue.looked_at(tx, self._connector, seen, read_at)
             await queue.unpark(tx, self._connector, await self._stale_parkings(tx, weighed))
@@ -197,6 +205,9 @@ class Delivery:
             tally.failed += 1
         elif not left:
             tally.written += 1
+        else:
+            return
+        self._told(ticket.about.resource, outcome.verdict, self._named.get(ticket.about, 0.0))
 
     async def _remember(self, tx: Tx, done: Sequence[tuple[Ticket, Page, Outcome]]) -> None:
         """Note what was told. What was read before something that is told already landed last, or may have:

@@ -20,6 +20,7 @@ from tajo.sync.model import (
     Product,
     Resource,
     Store,
+    Verdict,
     Write,
 )
 
@@ -27,6 +28,12 @@ urgent: ContextVar[bool] = ContextVar("urgent", default=False)
 """Somebody waits for what is read now: it goes before what only a sweep wants."""
 
 Settle = Callable[[Sequence[Outcome]], Awaitable[None]]
+
+Told = Callable[[Resource, Verdict, float], None]
+"""Hears of each record that was answered for: what it is, what became of it, and since when somebody waited.
+
+That is the moment at which it was named, or fell due; 0: nobody waited, a sweep met it.
+"""
 
 
 class Source(Protocol):

@@ -7,12 +7,12 @@ simply takes the place of one that has not gone.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from math import inf
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from tajo.errors import Later
 from tajo.sync.account import Account
@@ -21,7 +21,8 @@ from tajo.sync.ledger import erasure, outgoing, people, queue
 from tajo.sync.ledger.outgoing import CONTACTS, EVENTS, PARKED, Waiting
 from tajo.sync.ledger.store import Ledger, Tx
 from tajo.sync.model import Consent, Farewell, Key, Outcome, Resource, Verdict, Write
-from tajo.sync.ports import Destination
+from tajo.sync.ports import Destination, Told
+from tajo.sync.spans import span
 from tajo.sync.weigh import Ticket
 
 #: So many outcomes are settled in one transaction: an import answers for tens of thousands at once.
@@ -53,7 +54,7 @@ class Shipping:
     """Sends what waits, in the background, as an async context that ends with it.
 
     Contacts go in the largest calls that the destination takes, those that must go alone beside them,
-    and events beside both. `finish` raises what only a human can heal.
+    and events beside both. `finish` raises what only a human can heal. `told` hears of each answer.
     """
 
     def __init__(
@@ -63,7 +64,9 @@ class Shipping:
         destination: Destination,
         account: Callable[[], Account],
         now: Callable[[], float],
+        told: Told = lambda *_: None,
     ) -> None:
+        self._told = told
         self._ledger = ledger
         self._connector = connector
         self._destination = destination
@@ -108,22 +111,30 @@ class Shipping:
         self._moved.set()
 
     async def keep(
-        self, tx: Tx, tickets: Iterable[Ticket], events: Iterable[Write], *, soon: bool
+        self,
+        tx: Tx,
+        tickets: Iterable[Ticket],
+        events: Iterable[Write],
+        *,
+        soon: bool,
+        named: Mapping[Key, float] = MappingProxyType({}),
     ) -> Arrivals:
         """Let contacts and events wait. `soon`: few contacts do not wait for others to share a call with.
 
-        Raises `Mend` if sending has ended with one.
+        `named`: since when somebody waits for what they are about. Raises `Mend` if sending ended with one.
         """
         if self._error:
             raise self._error
-        contacts = [(ticket.write.person, ticket) for ticket in tickets]
+        contacts = [(ticket.write.person, _since(ticket, named)) for ticket in tickets]
         apart = soon and len(contacts) <= FEW
         rows = [
             self._row(name, ticket, None if apart or ticket.write.alone else ticket.write.lane)
             for name, ticket in contacts
         ]
         told = [
-            self._row(self._event_name(place, write), Ticket(write=write, about=write.key), None)
+            self._row(
+                self._event_name(place, write), _since(Ticket(write=write, about=write.key), named), None
+            )
             for place, write in enumerate(events)
         ]
         await outgoing.put(tx, self._connector, CONTACTS, rows)
@@ -241,7 +252,8 @@ class Shipping:
                 self._flying.add(name)
                 tickets[name] = ticket
             if tickets:
-                outcomes = await tell([ticket.write for ticket in tickets.values()])
+                with span(f"tell {kind}", self._connector, records=len(tickets)):
+                    outcomes = await tell([ticket.write for ticket in tickets.values()])
                 if kind == EVENTS:
                     await self._settle_events(tickets, outcomes)
                 else:
@@ -268,7 +280,8 @@ class Shipping:
     async def _land(self, flight: Flight) -> None:
         """Tell all in one call, and settle what it answers; each part may be told anew from then on."""
         try:
-            ids = await self._destination.tell_many(flight)
+            with span("tell contacts", self._connector, records=len(flight)):
+                ids = await self._destination.tell_many(flight)
         except Later as error:
             for part in flight.parts(range(len(flight)), SETTLED_AT_ONCE):
                 await self._settle(part.values(), [_late(ticket.write, error) for ticket in part.values()])
@@ -337,6 +350,9 @@ class Shipping:
         names = {id(ticket.write): name for name, ticket in tickets.items()}
         async with self._ledger.begin(turn=self._connector) as tx:
             await self._note_events(tx, {names[id(outcome.write)]: outcome for outcome in outcomes})
+        for outcome in outcomes:
+            since = tickets[names[id(outcome.write)]].named_at
+            self._told(Resource.EVENTS, outcome.verdict, since)
 
     async def _note_contacts(self, tx: Tx, settled: Sequence[tuple[Ticket, Outcome]]) -> None:
         """Remember what was delivered, park what was refused, put off what must be tried again.
@@ -397,8 +413,9 @@ class Shipping:
 
     def _count(self, ticket: Ticket, outcome: Outcome) -> None:
         account = self._account()
-        resource = ticket.about.resource
-        tally = account.tally(Resource.GUESTS if resource in GUESTLY else resource)
+        resource = Resource.GUESTS if ticket.about.resource in GUESTLY else ticket.about.resource
+        self._told(resource, outcome.verdict, ticket.named_at)
+        tally = account.tally(resource)
         match outcome.verdict:
             case Verdict.DELIVERED:
                 tally.written += 1
@@ -408,6 +425,11 @@ class Shipping:
                 tally.failed += 1
         if outcome.left_out:
             account.notes[f"{outcome.left_out} left out: it was refused"] += 1
+
+
+def _since(ticket: Ticket, named: Mapping[Key, float]) -> Ticket:
+    at = named.get(ticket.about)
+    return ticket if at is None else structs.replace(ticket, named_at=at)
 
 
 def _delivered(write: Write, contact_id: int) -> Outcome:

@@ -15,11 +15,13 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from tajo.errors import TajoError
+from tajo.meters import Meters
 from tajo.verbs import Verbs
 from tajo.web.api import provide_jobs, provide_may_call, provide_verbs, v1
 from tajo.web.callers import Callers, Gate, Limits
 from tajo.web.headers import HEADERS, known_as
 from tajo.web.jobs import Jobs
+from tajo.web.metrics import metrics
 from tajo.web.patience import Patience
 from tajo.web.refusals import refused
 
@@ -45,15 +47,16 @@ async def open_faces(
     *,
     may_call: Callable[[str], bool] = lambda _url: True,
     hosts: Collection[str] = ("*",),
+    meters: Meters | None = None,
 ) -> AsyncIterator[Litestar]:
     """`verbs`: what callers can do; `gate`: knows who they are. With it ends what runs for them.
 
     `may_call`: whether an address that a caller names is one that this machine shall call. `hosts`: the names
-    under which it is reached.
+    under which it is reached. `meters`: what is told at `/metrics`; None: there is nothing of the kind.
     """
     jobs = Jobs(verbs)
     try:
-        yield faces_of(verbs, gate, jobs, may_call, hosts)
+        yield faces_of(verbs, gate, jobs, may_call, hosts=hosts, meters=meters)
     finally:
         await jobs.close()
 
@@ -63,12 +66,15 @@ def faces_of(
     gate: Gate,
     jobs: Jobs,
     may_call: Callable[[str], bool],
+    *,
     hosts: Collection[str] = ("*",),
+    meters: Meters | None = None,
 ) -> Litestar:
     """The application over these."""
+    state = {"verbs": verbs, "jobs": jobs, "gate": gate, "may_call": may_call, "limits": Limits()}
     return Litestar(
-        [v1()],
-        state=State({"verbs": verbs, "jobs": jobs, "gate": gate, "may_call": may_call, "limits": Limits()}),
+        [v1(), *([metrics] if meters else [])],
+        state=State({**state, "meters": meters}),
         dependencies={
             "verbs": Provide(provide_verbs),
             "jobs": Provide(provide_jobs),

@@ -39,3 +39,15 @@ async def tallies(tx: Tx, connector: str) -> dict[str, int]:
     t = tallies_table.c
     rows = await tx.execute(select(t.name, t.count).where(t.connector == connector))
     return {row[0]: row[1] for row in rows}
+
+
+async def mark(tx: Tx, connector: str, name: str, count: int, now: float) -> None:
+    """Write a number down, in place of the one that stood there."""
+    await upsert(tx, tallies_table, [{"connector": connector, "name": name, "count": count, "last": now}])
+
+
+async def marks(tx: Tx, connector: str) -> dict[str, tuple[int, float]]:
+    """What was counted or written down, by name, and when that was."""
+    t = tallies_table.c
+    rows = await tx.execute(select(t.name, t.count, t.last).where(t.connector == connector))
+    return {name: (count, last) for name, count, last in rows}

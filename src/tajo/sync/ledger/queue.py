@@ -63,13 +63,13 @@ async def due_keys(
     now: float,
     limit: int,
     queued_before: float = 0.0,
-) -> list[Key]:
-    """What of these resources is to be looked at by now, oldest first, one resource after the other.
+) -> dict[Key, float]:
+    """What of these resources is to be looked at by now, and since when, one resource after the other.
 
-    What was queued before a moment need not be due yet.
+    Of each the oldest first. What was queued before a moment need not be due yet.
     """
     rows = await tx.execute(
-        select(due.c.resource, due.c.id)
+        select(due.c.resource, due.c.id, due.c.at)
         .where(
             due.c.connector == connector,
             due.c.resource.in_(resources),
@@ -78,7 +78,7 @@ async def due_keys(
         .order_by(due.c.resource, due.c.at, due.c.id)
         .limit(limit)
     )
-    return [Key(Resource(row.resource), row.id) for row in rows]
+    return {Key(Resource(row.resource), row.id): row.at for row in rows}
 
 
 async def looked_at(tx: Tx, connector: str, keys: Collection[Key], read_at: float) -> None:

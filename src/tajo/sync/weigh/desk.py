@@ -101,6 +101,7 @@ class Ticket(Struct, frozen=True, kw_only=True, eq=False, gc=False, omit_default
     blocklisted by us from then on, `was_blocked`: and may be until then; `was_granted`: the
     destination may believe until then that they agreed. `abandoned`, `was_abandoned`: on the list of carts
     left behind, from then on and maybe until then. `left_behind`: the person whose contact was renamed.
+    `named_at`: since when somebody waits for it (0: nobody does, a sweep met it).
     """
 
     write: Write
@@ -112,6 +113,7 @@ class Ticket(Struct, frozen=True, kw_only=True, eq=False, gc=False, omit_default
     abandoned: bool = False
     was_abandoned: bool = False
     left_behind: bytes = b""
+    named_at: float = 0.0
 
 
 class Weighed(Struct):
