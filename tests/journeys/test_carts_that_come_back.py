@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,23 @@ async def test_who_unsubscribes_in_the_middle_gets_nothing_more(town: Town) -> N
     assert blocked.status_code == 204
     await town.pass_by(4 * DAY, step=HOUR)
     assert await templates(town) == [101]
+
+
+async def test_the_night_in_which_clocks_change_ends_at_eight_by_the_new_time(tmp_path: Path) -> None:
+    quiet = 'messages: {quiet_hours: "21:00-08:00", timezone: Europe/Berlin}\n'
+    town = Town(tmp_path, SKILLS + quiet)
+    await town.begin()
+    await town.agree(EMAIL)
+    evening = datetime(
+        2027, 3, 27, 19, 30, tzinfo=UTC
+    ).timestamp()  # 20:30 in Berlin, an hour before the night
+    await town.clock.sleep(evening - town.clock.now())
+    await town.fill_cart(EMAIL)  # it is left behind at 21:30, and would be written about at 22:30
+    await town.pass_by(10.4 * HOUR)
+    assert await templates(town) == []  # 7:54 by the new time
+    await town.pass_by(0.2 * HOUR)
+    assert await templates(town) == [101]  # 8:06, which yesterday was 7:06
+    await town.end()
 
 
 async def test_it_is_on_the_list_of_carts_left_behind_until_it_is_bought(town: Town) -> None:
