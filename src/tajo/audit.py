@@ -23,6 +23,7 @@ from tajo.app import Line, Tajo, Watch
 from tajo.bigcommerce import BigCommerceSource
 from tajo.brevo import Api, BrevoDestination, holdings
 from tajo.brevo.api import WholeRow
+from tajo.brevo.attributes import BUILT_IN
 from tajo.brevo.contact_payload import email_of
 from tajo.brevo.differences import Change, contact_changes, product_changes
 from tajo.errors import Usage
@@ -70,10 +71,13 @@ GOODS = tuple(dict.fromkeys(holdings.LISTS.values()))
 KINDS = (CONTACTS, *GOODS)
 
 UNSPOKEN = (
-    "that Brevo was told of {}: nothing in the store's lists tells of them now (known by a cart, a deleted "
-    "order or an earlier address alone, or of what cannot be told)"
+    "contacts: {:,} that Brevo was told of, and of whom nothing in the store's lists tells now (known by a "
+    "cart, a deleted order or an earlier address alone), or only what cannot be told"
 )
-DELETED = "that Brevo was told of {}: deleted in the store, whose lists do not show them any more"
+DELETED = (
+    "orders: {:,} that Brevo was told of, and that were deleted in the store, whose lists do not show them"
+)
+PHONELESS = "contacts: {:,} that lack their phone in Brevo, which refuses some numbers (a sync says how many)"
 
 
 async def audit(
@@ -106,7 +110,8 @@ async def audit(
 class Examiner(Rehearsal):
     """A destination that renders as the real one, and holds each write against what Brevo holds.
 
-    In the first look that is what its lists showed; `again`: contacts are asked for one by one.
+    In the first look that is what its lists showed; `again`: contacts are asked for one by one. `phoneless`:
+    how many of those compared lack a phone there.
     """
 
     def __init__(
@@ -133,6 +138,7 @@ class Examiner(Rehearsal):
         self._again = again
         self._values = values
         self._gone: set[Key] = set()
+        self.phoneless = 0
         self._turn = asyncio.Semaphore(AT_A_TIME)
 
     # --- what Brevo holds
@@ -240,6 +246,10 @@ class Examiner(Rehearsal):
             Change(change.field.removeprefix("attributes."), change.now, change.then)
             for change in contact_changes(write, msgspec.to_builtins(row))
         ]
+        # Who was told without their phone, because Brevo refused it, is not told apart from who lost it.
+        lacking = [change for change in changes if change.field in BUILT_IN and change.now is None]
+        self.phoneless += bool(lacking)
+        changes = [change for change in changes if change not in lacking]
         return self._finding(write.person, write.key, DIFFERENT if changes else AGREED, changes)
 
     async def _farewell(self, write: Write, row: WholeRow | None) -> Finding | None:
@@ -316,6 +326,7 @@ class Auditor:
         self._looks = 0
         self._mended = False
         self._repaired = 0
+        self._phoneless = 0
         self._troubles: list[str] = []
         self._shown = holdings.Shown()
         self._calls: Counter[str] = Counter()
@@ -384,6 +395,8 @@ class Auditor:
             if self._mended and not account.troubles:
                 await self._put_off_unseen(in_part)
             self._troubles += account.troubles
+            if not again:
+                self._phoneless = examiner.phoneless
             self._count(source.calls, destination.calls)
 
     @asynccontextmanager
@@ -605,7 +618,8 @@ class Auditor:
         return found
 
     def _unseen(self) -> list[str]:
-        return [
+        phones = [PHONELESS.format(self._phoneless)] if self._phoneless else []
+        return phones + [
             f"{kind}: Brevo's list does not show {', '.join(sorted(names))}"
             for kind, names in sorted(self._shown.hidden.items())
         ]
@@ -619,14 +633,14 @@ class Auditor:
                 async with self._notes.begin() as tx:
                     count += len(await findings.unjudged(tx, CONTACTS, persons))
             if count:
-                yield f"{count:,} contacts {UNSPOKEN}"
+                yield UNSPOKEN.format(count)
         if Resource.ORDERS in resources:
             count = 0
             async for ids in findings.told_orders(self._tajo.ledger, self._name):
                 async with self._notes.begin() as tx:
                     count += len(await findings.unjudged_ids(tx, Resource.ORDERS, ids))
             if count:
-                yield f"{count:,} orders {DELETED}"
+                yield DELETED.format(count)
 
 
 def _delivered(write: Write) -> Outcome:

@@ -22,7 +22,8 @@ from tests.staged import NAME, Staged, staged
 
 
 class Meddler:
-    """Stands before Brevo. `lost`: ids of orders that it does not list, until they are told again.
+    """Stands before Brevo. `lost`: ids of orders that it does not list, until they are told again; `late`:
+    those that only the next list but one shows.
 
     `swallowed`: ids of goods that it takes, and drops without a word. `hidden`: fields that its
     lists do not show.
@@ -32,6 +33,7 @@ class Meddler:
         self._app = app
         self.state = app.state
         self.lost: set[str] = set()
+        self.late: set[str] = set()
         self.swallowed: set[str] = set()
         self.hidden: set[str] = set()
 
@@ -86,16 +88,25 @@ class Meddler:
         body = json.loads(told)
         if kind not in body:
             return told
-        rows = [row for row in body[kind] if kind != "orders" or row["id"] not in self.lost]
+        absent = self.lost | self.late if kind == "orders" else set()
+        self.late -= absent
+        rows = [row for row in body[kind] if row["id"] not in absent]
+        body["count"] -= len(body[kind]) - len(rows)
         body[kind] = [{name: row[name] for name in row if name not in self.hidden} for row in rows]
         return json.dumps(body).encode()
+
+
+def meddled(brevo: Any) -> Meddler:
+    """From now on somebody meddles with all that Tajo and this Brevo tell each other."""
+    brevo.app = meddler = Meddler(brevo.app)
+    return meddler
 
 
 @asynccontextmanager
 async def town(folder: Path, text: str = "", **options: Any) -> AsyncIterator[tuple[Staged, Meddler]]:
     """A store and a Brevo, synced, and who may meddle with Brevo's orders."""
     async with staged(folder, text, **options) as tajo:
-        tajo.brevo.app = meddler = Meddler(tajo.brevo.app)
+        meddler = meddled(tajo.brevo)
         await tajo.sync(NAME)
         await settled(tajo)
         yield tajo, meddler
@@ -273,7 +284,7 @@ async def test_an_attribute_that_was_deleted_in_brevo_is_made_anew(tmp_path: Pat
 
 async def test_what_a_batch_dropped_without_a_word_is_found(tmp_path: Path) -> None:
     async with staged(tmp_path) as tajo:
-        tajo.brevo.app = meddler = Meddler(tajo.brevo.app)
+        meddler = meddled(tajo.brevo)
         meddler.swallowed = {"103", "107"}
         await tajo.sync(NAME)
         await settled(tajo)
@@ -300,6 +311,28 @@ async def test_an_account_that_was_emptied_is_filled_again(tmp_path: Path) -> No
         assert (mended.agrees, mended.repaired) == (True, len(rows))
 
 
+async def test_what_a_list_shows_late_is_looked_at_once_more_and_agrees(tmp_path: Path) -> None:
+    async with town(tmp_path) as (tajo, meddler):
+        meddler.late = {"105", "106"}
+        tajo.calls.clear()
+        found = await audit(tajo, NAME)
+        assert (sentences(found), found.agrees) == ([], True)
+        assert found.resources["orders"].agreed == found.resources["orders"].checked - 1  # and one failure
+        assert Counter(tajo.calls)["GET /orders"] == 2
+
+
+async def test_a_lost_phone_is_told_but_no_difference(tmp_path: Path) -> None:
+    async with town(tmp_path) as (tajo, _):
+        rows = map(json.loads, (await tajo.brevo.control("GET", "contacts")).text.splitlines())
+        email = next(row["email"] for row in rows if row["attributes"].get("SMS"))
+        await edit(tajo, email, {"attributes": {"SMS": ""}})
+        found = await audit(tajo, NAME)
+        assert found.agrees
+        assert [
+            words for words in found.not_compared if words.startswith("contacts: 1 that lack their phone")
+        ]
+
+
 # -- the store moved on
 
 
@@ -320,6 +353,21 @@ async def test_what_is_gone_in_the_store_and_still_there_is_let_go(tmp_path: Pat
         assert (await tajo.brevo.contact(leaver["email"].lower()))["listIds"] == []
         assert (await tajo.brevo("GET", f"/products/{sold['id']}")).json()["isDeleted"] is True
         assert (await audit(tajo, NAME)).agrees
+
+
+async def test_an_order_that_was_deleted_in_the_store_is_marked_and_then_in_no_list(tmp_path: Path) -> None:
+    async with town(tmp_path) as (tajo, _):
+        orders = await tajo.shop.data("/v2/orders", limit=90)
+        order = next(one["id"] for one in orders if one["status_id"] == 10)
+        assert (await tajo.shop.send("DELETE", f"/v2/orders/{order}")).is_success
+        found = await audit(tajo, NAME)
+        assert "metaInfo.archived" in differences(found)[f"orders/{order}"].fields
+        assert (await audit(tajo, NAME, repair=True)).agrees
+        await settled(tajo)
+        found = await audit(tajo, NAME)
+        assert found.agrees
+        (words,) = found.not_compared
+        assert words.startswith("orders: 1 that Brevo was told of, and that were deleted in the store")
 
 
 def _sold(product: dict[str, Any]) -> bool:
@@ -356,7 +404,7 @@ async def test_an_order_that_is_queued_makes_its_buyer_wait_too(tmp_path: Path) 
 
 async def test_an_order_that_was_just_told_may_take_its_time(tmp_path: Path) -> None:
     async with staged(tmp_path) as tajo:
-        tajo.brevo.app = meddler = Meddler(tajo.brevo.app)
+        meddler = meddled(tajo.brevo)
         await tajo.sync(NAME)
         meddler.lost.add("105")
         found = await audit(tajo, NAME)
