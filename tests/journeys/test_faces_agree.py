@@ -244,6 +244,11 @@ def test_the_table_has_every_verb_of_the_sdk() -> None:
     assert asked - tried == {"connect", "disconnect"}  # see the test below
 
 
+def said(connected: dict[str, Any]) -> dict[str, Any]:
+    """Without the doctor's notes: some tell of the moment, such as how much of a limit is in use."""
+    return {key: value for key, value in connected.items() if key != "notes"}
+
+
 async def test_a_store_is_connected_by_one_face_and_seen_by_all(
     env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -264,11 +269,11 @@ async def test_a_store_is_connected_by_one_face_and_seen_by_all(
     async with faces(empty) as client:
         body = {"store_hash": hash_, "access_token": token}
         again = await client.post(f"/v1/connectors/{NAME}/connect", json=body)
-        assert again.json() == by_terminal
+        assert said(again.json()) == said(by_terminal)
         assert (await client.get("/v1/connectors")).json()["connectors"][0]["connector"] == NAME
     async with AsyncTajoClient() as inside:
         told = await inside.connectors.connect(NAME, store_hash=hash_, access_token=token)
-        assert msgspec.to_builtins(told) == by_terminal
+        assert said(msgspec.to_builtins(told)) == said(by_terminal)
         assert (await inside.connectors.sync(NAME, resources=["products"])).state == "done"
         await inside.connectors.disconnect(NAME)
         assert (await inside.connectors.list()).connectors == []
