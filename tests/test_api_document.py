@@ -78,7 +78,7 @@ class Server:
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("api")
     small = ("--customers", "5", "--orders", "5", "--products", "3", "--plan", "unlimited")
-    with both(small, (), f"sqlite:///{folder}/t.db") as env, Server(env) as server:
+    with both(small, ("--tier", "unlimited"), f"sqlite:///{folder}/t.db") as env, Server(env) as server:
         yield server.url
 
 

@@ -19,7 +19,7 @@ BLOCK = re.compile(r"```python\n(.*?)```", re.S)
 def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """A store and an account, and an empty folder without a configuration."""
     small = ("--customers", "20", "--orders", "30", "--products", "6", "--plan", "unlimited")
-    with both(small, (), f"sqlite:///{tmp_path}/t.db") as found:
+    with both(small, ("--tier", "unlimited"), f"sqlite:///{tmp_path}/t.db") as found:
         monkeypatch.chdir(tmp_path)
         for name, value in found.items():
             monkeypatch.setenv(name, value)

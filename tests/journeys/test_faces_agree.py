@@ -156,7 +156,10 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A small store, synced once."""
     folder = tmp_path_factory.mktemp("faces")
     small = ("--customers", "30", "--orders", "60", "--products", "8", "--seed", "5", "--plan", "unlimited")
-    with both(small, (), f"sqlite:///{folder}/t.db") as found, pytest.MonkeyPatch.context() as patch:
+    with (
+        both(small, ("--tier", "unlimited"), f"sqlite:///{folder}/t.db") as found,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         (folder / "tajo.yaml").write_text(
             'brevo: {}\nconnectors: {bigcommerce: {}}\nserver: {public_url: "http://127.0.0.1:9/"}\n'
         )
