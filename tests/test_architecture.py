@@ -55,7 +55,7 @@ answers      nothing
 audit        errors http sync config bigcommerce brevo app answers
 access       errors sync.ledger sync.moments
 verbs        errors http sync config bigcommerce app plan preview forget doctor audit webhooks answers
-web          errors throttle sync config app answers access verbs journal fleet meters
+web          errors throttle series sync config skills app answers access verbs worker journal fleet meters
 live         errors http sync config app webhooks fleet journal meters alarms messengers lookout server
 live         brevo.callbacks access verbs web
 

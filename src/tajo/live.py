@@ -27,7 +27,7 @@ from tajo.sync import unsubscribes
 from tajo.sync.ledger.inbox import open_inbox
 from tajo.sync.ledger.wishes import open_wishes
 from tajo.verbs import Verbs
-from tajo.web import open_faces
+from tajo.web import Outlook, open_faces
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -67,6 +67,9 @@ async def serve(
             may_call=partial(may_call, tajo.settings, host),
             hosts=names(tajo.settings, host),
             meters=meters,
+            outlook=Outlook(
+                tajo=tajo, keeper=keeper, journal=journal, standing=fleet.standing, minutes=meters.minutes
+            ),
         ) as faces,
     ):
         app = make_app(

@@ -5,5 +5,6 @@ they may do, `refusals` turns errors into problem details, `app` puts it all tog
 """
 
 from tajo.web.app import open_faces
+from tajo.web.dashboard import Outlook
 
-__all__ = ["open_faces"]
+__all__ = ["Outlook", "open_faces"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
 from litestar import Litestar
@@ -19,7 +19,9 @@ from tajo.meters import Meters
 from tajo.verbs import Verbs
 from tajo.web.api import provide_jobs, provide_may_call, provide_verbs, v1
 from tajo.web.callers import Callers, Gate, Limits
-from tajo.web.headers import HEADERS, known_as
+from tajo.web.dashboard import Outlook, answered, open_house, routes
+from tajo.web.dashboard.house import House
+from tajo.web.headers import Hosts, careful
 from tajo.web.jobs import Jobs
 from tajo.web.metrics import metrics
 from tajo.web.patience import Patience
@@ -48,15 +50,21 @@ async def open_faces(
     may_call: Callable[[str], bool] = lambda _url: True,
     hosts: Collection[str] = ("*",),
     meters: Meters | None = None,
+    outlook: Outlook | None = None,
 ) -> AsyncIterator[Litestar]:
     """`verbs`: what callers can do; `gate`: knows who they are. With it ends what runs for them.
 
     `may_call`: whether an address that a caller names is one that this machine shall call. `hosts`: the names
     under which it is reached. `meters`: what is told at `/metrics`; None: there is nothing of the kind.
+    `outlook`: what the dashboard shows; None: there is none.
     """
     jobs = Jobs(verbs)
     try:
-        yield faces_of(verbs, gate, jobs, may_call, hosts=hosts, meters=meters)
+        async with AsyncExitStack() as stack:
+            house = None
+            if outlook:
+                house = await stack.enter_async_context(open_house(outlook, verbs, jobs, may_call))
+            yield faces_of(verbs, gate, jobs, may_call, hosts=hosts, meters=meters, house=house)
     finally:
         await jobs.close()
 
@@ -69,22 +77,22 @@ def faces_of(
     *,
     hosts: Collection[str] = ("*",),
     meters: Meters | None = None,
+    house: House | None = None,
 ) -> Litestar:
     """The application over these."""
     state = {"verbs": verbs, "jobs": jobs, "gate": gate, "may_call": may_call, "limits": Limits()}
     return Litestar(
-        [v1(), *([metrics] if meters else [])],
-        state=State({**state, "meters": meters}),
+        [v1(), *([metrics] if meters else []), *(routes() if house else [])],
+        state=State({**state, "meters": meters, "hosts": frozenset(hosts), "house": house}),
         dependencies={
             "verbs": Provide(provide_verbs),
             "jobs": Provide(provide_jobs),
             "may_call": Provide(provide_may_call),
         },
-        middleware=[Patience, DefineMiddleware(Callers, exclude=["^/openapi.json$"])],
-        exception_handlers={TajoError: refused, Exception: refused},
+        middleware=[Hosts, Patience, DefineMiddleware(Callers, exclude=["^/openapi.json$", "^/static/"])],
+        exception_handlers=dict.fromkeys((TajoError, Exception), answered if house else refused),
         openapi_config=OPENAPI,
         logging_config=None,
         request_max_body_size=LARGEST,
-        response_headers=HEADERS,
-        allowed_hosts=known_as(hosts),
+        before_send=[careful],
     )

@@ -73,7 +73,7 @@ class Callers(AbstractAuthenticationMiddleware):
             return AuthenticationResult(user=caller, auth="key")
         session = connection.cookies.get(COOKIE)
         caller = await gate.by_session(session) if session else None
-        if caller is not None and not _from_ourselves(connection):
+        if caller is not None and not from_ourselves(connection):
             raise PermissionDeniedException("this page may not do that in your name")
         return AuthenticationResult(user=caller, auth="session" if caller else None)
 
@@ -91,7 +91,7 @@ def may(scope: Scope) -> Callable[[Connection, BaseRouteHandler], None]:
     return guard
 
 
-def _from_ourselves(connection: Connection) -> bool:
+def from_ourselves(connection: Connection) -> bool:
     """Whether a page of ours asks for a change: browsers add cookies to the requests of other pages, too."""
     if connection.scope.get("method") in SAFE:
         return True

@@ -17,7 +17,6 @@ from litestar.exceptions import HTTPException, ValidationException
 from msgspec import Struct
 
 from tajo.errors import Busy, Later, Mend, Refused, TajoError, Unknown, Usage, gravest
-from tajo.web.headers import CAREFUL
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -73,7 +72,7 @@ def refused(_request: Request[Any, Any, Any], error: Exception) -> Response[byte
         msgspec.json.encode(problem),
         status_code=problem.status,
         media_type=MEDIA_TYPE,
-        headers=CAREFUL | headers,
+        headers=headers,
     )
 
 

@@ -126,6 +126,17 @@ class Ledger:
         finally:
             engine.dispose()
 
+    @asynccontextmanager
+    async def apart(self) -> AsyncIterator[Ledger]:
+        """The same on connections of its own, for whoever reads for long and shall stand in nobody's way."""
+        address = self._engine.url
+        plain = address.set(drivername=address.drivername.partition("+")[0])
+        other = Ledger(_engine(plain.render_as_string(hide_password=False)), self.secret)
+        try:
+            yield other
+        finally:
+            await other.close()
+
     async def close(self) -> None:
         """Let go of the database."""
         await _dispose(self._engine)

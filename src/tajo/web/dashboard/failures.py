@@ -1,0 +1,103 @@
+"""`/failures`: what could not be delivered, and why; and another try, for one, some or all of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from urllib.parse import urlencode
+
+from litestar import get, post
+from litestar.params import FromQuery, URLEncodedBody
+from litestar.response import Redirect
+from msgspec import Struct
+
+from tajo.sync.ledger import queue
+from tajo.verbs import as_key
+from tajo.web.dashboard.errands import sentences
+from tajo.web.dashboard.frame import Asked, Page, act, page
+from tajo.web.dashboard.house import Flash, House, InHouse
+from tajo.web.dashboard.words import many
+
+KINDS = {"customers": "customer", "orders": "order", "products": "product"}
+"""What of the failures can be previewed, and as what."""
+
+
+class Replay(Struct, frozen=True, forbid_unknown_fields=True):
+    """The form. `keys`: those that were chosen; `one`: the button in a row; `all`: the one for all."""
+
+    connector: str
+    keys: str | list[str] = ""
+    one: str = ""
+    all: str = ""
+
+
+@get("/failures")
+async def failures(
+    request: Asked, house: InHouse, connector: FromQuery[str] = "", after: FromQuery[str] = ""
+) -> Page:
+    """A page of failures, the oldest first."""
+    name = house.pick(connector)
+    found = await house.verbs.failures(name, after=after, limit=50) if name else None
+    rows = found.failures if found else []
+    seen = house.snapshot.seen.get(name)
+    return page(
+        request,
+        house,
+        "failures.html",
+        connector=name,
+        rows=[(one, *_previewed(one.key)) for one in rows],
+        reasons=Counter(one.reason for one in rows).most_common(),
+        count=max(seen.status.failures_count if seen else 0, len(rows)),
+        next=found.next if found else None,
+        after=after,
+        errand=house.errands.last("replay", name),
+    )
+
+
+@post("/failures/replay", status_code=303)
+async def replay(request: Asked, house: InHouse, data: URLEncodedBody[Replay]) -> Redirect:
+    """Look at failed records again and deliver them."""
+    name = house.pick(data.connector)
+    chosen = [data.keys] if isinstance(data.keys, str) else data.keys
+    keys = [] if data.all else [data.one] if data.one else [key for key in chosen if key]
+
+    async def again() -> Flash:
+        before = await _left(house, name, keys)
+        run = await house.verbs.replay(name, keys)
+        left = await _left(house, name, keys)
+        await house.snapshot.soon(name)
+        if run.troubles:
+            return Flash(f"The replay was cut short: {run.troubles[0]}", bad=True)
+        if left:
+            return Flash(f"Of {many(before, 'record')}, {left:,} failed again.", bad=True)
+        return Flash(f"{many(before, 'record').capitalize()} got through.")
+
+    async def work() -> Flash:
+        if not keys and not data.all:
+            return Flash("Choose at least one failure.", bad=True)
+        errand = await house.errands.run("replay", name, again)
+        if errand.runs:
+            return Flash("The replay goes on; this page shows when it is over.")
+        if errand.words:
+            return Flash(sentences("not replayed", errand.why), bad=True)
+        flash: Flash = errand.result
+        return flash
+
+    to = f"/failures?{urlencode({'connector': name})}"
+    return await act(request, house, work(), verb="replay", about=name, to=to)
+
+
+HANDLERS = [failures, replay]
+
+
+async def _left(house: House, name: str, keys: list[str]) -> int:
+    """How many of these are among the failures; none named: how many there are."""
+    async with house.tajo.ledger.begin() as tx:
+        if not keys:
+            return await queue.count_parked(tx, name)
+        return len(await queue.parked_of(tx, name, [as_key(key) for key in keys]))
+
+
+def _previewed(key: str) -> tuple[str, str]:
+    """As what it can be previewed, and its number; empty where it cannot."""
+    resource, _, number = key.partition("/")
+    return KINDS.get(resource, ""), number
