@@ -17,6 +17,7 @@ from rich.table import Table
 
 from benchmarks.ingestion import ingestion
 from benchmarks.live import live
+from benchmarks.pages import pages
 from benchmarks.shop import BATCH, LISTS, ORDER_BATCH, SETTING, Shop, Sync, least_reads, open_shop
 from benchmarks.waiting import waiting
 
@@ -26,7 +27,7 @@ Row = tuple[str, str, str, str]
 def main() -> None:
     """Measure one claim after the other, and print each as it is known."""
     console = Console(width=120)
-    for claim in (calls, throughput, memory, limits, ingestion, live, waiting):
+    for claim in (calls, throughput, memory, limits, ingestion, live, waiting, pages):
         table = Table(title=f"{claim.__name__}: {claim.__doc__}", title_justify="left", box=None)
         for heading in ("what", "measured", "floor or size", "ratio"):
             table.add_column(heading, justify="left" if heading == "what" else "right")

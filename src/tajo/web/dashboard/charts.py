@@ -110,8 +110,8 @@ def share(value: float) -> str:
 
 
 def seconds(value: float) -> str:
-    """`1.8 s`."""
-    return put.span(value)
+    """`0.25 s`, `1.8 s`."""
+    return f"{value:.2f} s" if 0 < value < 1 else put.span(value)
 
 
 def _summed(one: Serie, words: Callable[[float], str]) -> str:
