@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -10,7 +11,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from tajo.errors import Mend
+from tajo.errors import Busy, Mend
 from tajo.sync.account import Account
 from tajo.sync.connector import PARTS, Connector
 from tajo.sync.ledger import queue
@@ -373,6 +374,20 @@ async def test_two_at_once_are_refused(shop: Shop) -> None:
         await other.close()
         shop.ledger = mine
     assert (await shop.sync()).clean
+
+
+async def test_one_process_may_work_on_very_many_connectors(shop: Shop) -> None:
+    names = [f"shop{number}" for number in range(60)]
+    other = await open_ledger(shop.url, Secret(b"s" * 32))
+    async with AsyncExitStack() as stack:
+        for name in names:
+            await stack.enter_async_context(shop.ledger.alone(name))
+        for ledger in (shop.ledger, other):
+            with pytest.raises(Busy):
+                await stack.enter_async_context(ledger.alone(names[0]))
+    async with other.alone(names[0]):  # given back
+        pass
+    await other.close()
 
 
 async def test_replay_brings_a_parked_guest_and_a_parked_reader(shop: Shop) -> None:

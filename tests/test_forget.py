@@ -193,6 +193,11 @@ async def test_a_wish_holds_for_connectors_that_come_later_and_for_a_rehearsal(
     async with scratch.begin() as tx:
         assert await erasure.forgotten(tx, "shop", [ann, bob]) == {ann}
     await scratch.close()
+    later = await open_ledger(f"sqlite:///{tmp_path}/later.db", shop.ledger.secret)
+    await copy_ledger(shop.ledger, later, "another")
+    async with later.begin() as tx:
+        assert await erasure.forgotten(tx, "another", [ann, bob]) == {ann}
+    await later.close()
 
 
 async def test_the_date_of_the_first_wish_stands(shop: Shop) -> None:

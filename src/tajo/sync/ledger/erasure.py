@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Select, Table, delete, distinct, func, sel
 
 from tajo.sync.ledger.store import Tx, upsert
 from tajo.sync.ledger.tables import (
+    OTHERS,
     cart_lines,
     carts,
     connectors,
@@ -36,9 +37,6 @@ from tajo.sync.ledger.tables import (
 )
 from tajo.sync.ledger.tables import forgotten as tombstones
 from tajo.sync.model import Resource
-
-#: Under this name a wish stands for every connector that is still to come.
-OTHERS = "*"
 
 #: Whose rows name a person, and under which keys something of them may be told, due or parked.
 _KEYS: dict[Resource, Table] = {

@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from tajo.errors import Busy, Mend, Usage
 from tajo.sync.ledger.secret import Secret, wrong_secret
-from tajo.sync.ledger.tables import facts, metadata
+from tajo.sync.ledger.tables import OTHERS, facts, metadata
 
 Tx = AsyncConnection
 Row = Mapping[str, Any]
@@ -51,6 +51,7 @@ class Ledger:
 
     def __init__(self, engine: AsyncEngine, secret: Secret) -> None:
         self._engine = engine
+        self._locks = _Locks(engine)
         self.secret = secret
 
     @asynccontextmanager
@@ -73,11 +74,9 @@ class Ledger:
         """
         async with AsyncExitStack() as stack:
             if self._engine.dialect.name == "postgresql":
-                lock = func.hashtextextended(f"tajo:{connector}", 0)
-                session = await stack.enter_async_context(self._engine.connect())
-                got = await session.scalar(select(func.pg_try_advisory_lock(lock)))
+                got = await self._locks.take(connector)
                 if got:
-                    stack.push_async_callback(session.execute, select(func.pg_advisory_unlock(lock)))
+                    stack.push_async_callback(self._locks.release, connector)
             else:
                 got = self._lock_file(connector, stack)
             if not got:
@@ -167,6 +166,59 @@ async def open_ledger(url: str, secret: Secret) -> Ledger:
         await _dispose(engine)
         raise
     return Ledger(engine, secret)
+
+
+class _Locks:
+    """PostgreSQL's locks of all connectors of this process, in one session: a server may follow hundreds."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._session: AsyncConnection | None = None
+        self._held: set[str] = set()
+        self._turn = asyncio.Lock()
+
+    async def take(self, connector: str) -> bool:
+        """Whether nobody else has it: of this process neither, for a session would get it twice."""
+        async with self._turn:
+            if connector in self._held:
+                return False
+            got = bool(await self._ask(func.pg_try_advisory_lock(_lock_of(connector))))
+            if got:
+                self._held.add(connector)
+            await self._rest()
+            return got
+
+    async def release(self, connector: str) -> None:
+        """Give it back. A session that broke has given all of them back already."""
+        async with self._turn:
+            self._held.discard(connector)
+            with suppress(DBAPIError):
+                await self._ask(func.pg_advisory_unlock(_lock_of(connector)))
+            await self._rest()
+
+    async def _ask(self, question: Any) -> Any:
+        if self._session is None:
+            session = await self._engine.connect()
+            self._session = await session.execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            return await self._session.scalar(select(question))
+        except DBAPIError:
+            await self._end()
+            raise
+
+    async def _rest(self) -> None:
+        """Without a lock there is nothing to hold the session for."""
+        if not self._held:
+            await self._end()
+
+    async def _end(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+
+def _lock_of(connector: str) -> Any:
+    return func.hashtextextended(f"tajo:{connector}", 0)
 
 
 async def _take_turn(tx: Tx) -> None:
@@ -313,11 +365,14 @@ def _first_line(error: Exception) -> str:
 
 
 async def copy_ledger(source: Ledger, target: Ledger, connector: str) -> None:
-    """Copy what is remembered of one connector into an empty ledger, a thousand rows at a time."""
+    """Copy what is remembered of one connector into an empty ledger, a thousand rows at a time.
+
+    Who asked to be forgotten before it was connected is remembered of it, too.
+    """
     async with source.begin() as reading, target.begin() as writing:
         for table in metadata.sorted_tables:
             if "connector" not in table.c:
                 continue
-            rows = await reading.stream(select(table).where(table.c.connector == connector))
+            rows = await reading.stream(select(table).where(table.c.connector.in_((connector, OTHERS))))
             async for part in rows.mappings().partitions(1000):
                 await writing.execute(table.insert(), [dict(row) for row in part])

@@ -302,6 +302,9 @@ heard = _table(
     Column("heard_at", Double, nullable=False),
 )
 
+#: Under this name a wish to be forgotten stands for every connector that is still to come.
+OTHERS = "*"
+
 #: People who asked to be forgotten. No sync brings them back.
 forgotten = Table(
     "forgotten",
