@@ -64,7 +64,7 @@ async def serve(
         open_faces(
             Verbs(tajo, fleet),
             keeper,
-            may_call=partial(may_call, tajo.settings, host),
+            may_call=lambda url: may_call(tajo.settings, host, url),
             hosts=names(tajo.settings, host),
             meters=meters,
             outlook=Outlook(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from ipaddress import IPv6Address, ip_address, ip_network
 
 STRANGERS = 10_000
 """Callers that are remembered."""
@@ -27,3 +28,12 @@ class Throttle:
                 self._paid.clear()
         self._paid[who] = paid + self._seconds
         return True
+
+
+def household(host: str) -> str:
+    """Whom an address stands for; of IPv6 the network, which is one household's."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    return str(ip_network(f"{address}/64", strict=False)) if isinstance(address, IPv6Address) else host

@@ -7,7 +7,6 @@ work: the wish is on disk, and nobody has looked whose it is. The answers hold n
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from ipaddress import IPv6Address, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -25,7 +24,7 @@ from tajo.errors import Later
 from tajo.server.bodies import read_body
 from tajo.sync.ledger.wishes import WishBox, wish
 from tajo.sync.weigh.desk import plausible
-from tajo.throttle import Throttle
+from tajo.throttle import Throttle, household
 
 LARGEST = 2_000  # bytes of a wish
 DAY = 86_400
@@ -85,8 +84,8 @@ class BackInStock:
         await answer(scope, receive, send)
 
     async def _take(self, scope: Scope, headers: Headers, receive: Receive, connectors: list[str]) -> None:
-        now = self._now()
-        if not (self._each.admits(_address(scope), now) and self._all.admits(None, now)):
+        now, who = self._now(), household((scope.get("client") or ("",))[0])
+        if not (self._each.admits(who, now) and self._all.admits(None, now)):
             raise HTTPException(429, "too many wishes", {"retry-after": "60"})
         body = await read_body(headers, receive, largest=LARGEST)
         try:
@@ -125,15 +124,3 @@ _PORTS = {"https": ":443", "http": ":80"}
 
 async def _script(_request: Request) -> Response:
     return Response(_SCRIPT, headers=_SCRIPT_HEADERS, media_type="text/javascript")
-
-
-def _address(scope: Scope) -> str:
-    """Who calls; of IPv6 the network, which is one household's."""
-    host: str = (scope.get("client") or ("",))[0]
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, IPv6Address):
-        return str(ip_network(f"{address}/64", strict=False))
-    return host

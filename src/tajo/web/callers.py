@@ -13,7 +13,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
 
 from tajo.access import Caller, Scope
-from tajo.throttle import Throttle
+from tajo.throttle import Throttle, household
 
 COOKIE = "tajo_session"
 
@@ -67,7 +67,7 @@ class Callers(AbstractAuthenticationMiddleware):
         if scheme:
             caller = await gate.by_key(key.strip()) if scheme.lower() == "bearer" else None
             if caller is None:
-                limits.guess(connection.client.host if connection.client else "")
+                limits.guess(household(connection.client.host if connection.client else ""))
                 raise NotAuthorizedException("this key is not known here", headers=CHALLENGE)
             limits.call(caller)
             return AuthenticationResult(user=caller, auth="key")

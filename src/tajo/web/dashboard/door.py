@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from tajo.access import LONGEST
 from tajo.errors import Later, TajoError
+from tajo.throttle import household
 from tajo.web.callers import COOKIE, from_ourselves
 from tajo.web.dashboard.errands import sentences, told
 from tajo.web.dashboard.frame import HTML, Asked, drawn, session_of
@@ -61,7 +62,7 @@ async def signin(request: Asked, next: FromQuery[str] = "/") -> Response[Any]:  
 @post("/signin", guards=[ours_alone])
 async def come_in(request: Asked, house: InHouse, data: URLEncodedBody[SignIn]) -> Response[Any]:
     """Let somebody in who knows their password."""
-    address = request.client.host if request.client else ""
+    address = household(request.client.host if request.client else "")
     problem, status = "This name and this password do not belong together.", 401
     try:
         session = await house.keeper.sign_in(data.name.strip(), data.password, address)
