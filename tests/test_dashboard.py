@@ -517,7 +517,7 @@ class TestTheSnapshot:
         assert seen.parts["orders"].parked == 2
 
     async def test_what_is_gone_is_forgotten(self, inside: House) -> None:
-        inside.tajo.leave("bigcommerce", back=None)
+        inside.tajo.leave("bigcommerce")
         await inside.app.state.house.snapshot.look()
         assert inside.app.state.house.snapshot.seen == {}
 

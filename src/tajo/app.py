@@ -1,6 +1,6 @@
-"""Everything that Tajo can do, one method a verb. Command line, SDK and HTTP are its faces.
+"""Settings become a source, a destination and the connector between them: what every verb stands on.
 
-Here settings become a source, a destination and the connector between them.
+What people and programs can ask for is in `tajo.verbs`.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from copy import copy
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from msgspec import Struct
@@ -83,7 +84,7 @@ class Line(Struct, frozen=True):
 
 
 class Tajo:
-    """The verbs, for all connectors of the settings. Made by `open_tajo`."""
+    """All connectors of the settings, on one ledger. Made by `open_tajo`."""
 
     def __init__(self, settings: config.Settings, ledger: Ledger, clock: Clock) -> None:
         self.settings = settings
@@ -96,11 +97,16 @@ class Tajo:
         both = {**self.settings.connectors, **stores}
         self.settings = self.settings.model_copy(update={"connectors": both})
 
-    def leave(self, name: str, *, back: config.Connector | None) -> None:
-        """There is no such connector any more, or again the one that was there before."""
+    def leave(self, name: str) -> None:
+        """From now on there is no such connector."""
         others = {key: one for key, one in self.settings.connectors.items() if key != name}
-        both = others if back is None else {**others, name: back}
-        self.settings = self.settings.model_copy(update={"connectors": both})
+        self.settings = self.settings.model_copy(update={"connectors": others})
+
+    def with_settings(self, settings: config.Settings) -> Self:
+        """The same with other settings, for whoever wants to try something out."""
+        other = copy(self)
+        other.settings = settings
+        return other
 
     def now(self) -> float:
         """Seconds since 1970."""

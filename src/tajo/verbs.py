@@ -100,30 +100,27 @@ class Verbs:
         They are kept in the ledger, encrypted. Raises `Mend` where the store or Brevo refuses them, and
         `Usage` where the configuration file says already which store has this name.
         """
-        connector = joined(self._tajo.settings.common, name, credentials)
-        there = self._tajo.settings.connectors.get(name)
-        if name in self._tajo.written:
-            if there != connector:
-                raise Usage(
-                    f"the connector `{name}` is described in the configuration", "change it there instead."
-                )
-        else:
-            self._tajo.join({name: connector})
-        try:
-            report = await examine(self._tajo, name)
-            closed = [one for one in report.findings if one.grade == "mend" and one.check.startswith(DOORS)]
-            if closed:
-                raise Mend(closed[0].words, closed[0].mend)
-            async with self._tajo.accounts(name, patience=SOON) as (store, _):
-                shop = await BigCommerceSource(store).open()
-        except BaseException:
-            self._tajo.leave(name, back=there)
-            raise
-        if name not in self._tajo.written:
-            async with self._tajo.ledger.begin() as tx:
-                secret, now = self._tajo.ledger.secret, self._tajo.now()
-                await connections.put(tx, secret, name, msgspec.to_builtins(credentials), now)
-        await self._runner.settings_changed()
+        tajo = self._tajo
+        connector = joined(tajo.settings.common, name, credentials)
+        written = name in tajo.written
+        if written and tajo.settings.connectors[name] != connector:
+            raise Usage(
+                f"the connector `{name}` is described in the configuration", "change it there instead."
+            )
+        trial = tajo.with_settings(tajo.settings)
+        trial.join({name: connector})
+        report = await examine(trial, name)
+        closed = [one for one in report.findings if one.grade == "mend" and one.check.startswith(DOORS)]
+        if closed:
+            raise Mend(closed[0].words, closed[0].mend)
+        async with trial.accounts(name, patience=SOON) as (store, _):
+            shop = await BigCommerceSource(store).open()
+        if not written:
+            async with tajo.ledger.begin() as tx:
+                kept = msgspec.to_builtins(credentials)
+                await connections.put(tx, tajo.ledger.secret, name, kept, tajo.now())
+            tajo.join({name: connector})
+            await self._runner.settings_changed()
         notes = [f"{one.words} {one.mend}".strip() for one in report.findings if one.grade != "fine"]
         return answers.Connected(connector=name, store=shop.name, currency=shop.currency, notes=notes)
 
@@ -141,7 +138,7 @@ class Verbs:
             removed = answers.HookChanges()
         async with self._tajo.ledger.begin() as tx:
             await connections.remove(tx, name)
-        self._tajo.leave(name, back=None)
+        self._tajo.leave(name)
         await self._runner.settings_changed()
         return removed
 
