@@ -437,6 +437,18 @@ class TestByTheClock:
         await self.days(shop, 3)
         assert shop.mailbox.deeds == []
 
+    async def test_nobody_is_selected_for_the_time_in_which_it_was_off(self, shop: Shop) -> None:
+        shop.series = Series(daily=True, steps=1)
+        await shop.lead()
+        await shop.buy(1)
+        await shop.lead(hours=2)
+        shop.mailbox.deeds.clear()  # of the order itself
+        shop.series.daily = False
+        await self.days(shop, 40)
+        shop.series.daily = True
+        await self.days(shop, 3)
+        assert shop.mailbox.deeds == []
+
     async def test_it_wakes_for_its_rounds(self, shop: Shop) -> None:
         shop.series = Series(daily=True)
         assert await shop.sequences.next_due() == (shop.clock.seconds // DAY + 1) * DAY

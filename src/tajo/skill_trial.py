@@ -8,7 +8,6 @@ only read.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -34,6 +33,7 @@ from tajo.sync.model import Cart, Customer, Event, EventKind, Key, Order, Produc
 from tajo.sync.moments import moment
 from tajo.sync.ports import Source
 from tajo.sync.sequences import Sequences, Whose
+from tajo.sync.sequences import running as running_of
 from tajo.sync.weigh.contacts import buyer, metrics
 from tajo.sync.weigh.desk import plausible
 
@@ -165,25 +165,15 @@ class _Stage:
     async def _running(self, subject: Key | None, email: str, event: str) -> list[Kept]:
         person = self.tajo.ledger.secret.person(email) if email else None
         async with self.tajo.ledger.begin() as tx:
-            found = await asked.waiting(tx, self.name, self.skill.name, person=person, subject=subject)
+            found = await ledger.waiting(tx, self.name, self.skill.name, person=person, subject=subject)
         return [kept for kept in found if event in ("", kept.event)]
 
     async def _goes_on(self, running: Sequence[Kept], subject: Subject | None) -> Answer:
         kept, *others = running
         whose = self.tajo.ledger.secret.unseal(kept.sealed, kept.person, Whose)
-        waits = Running(
-            skill=kept.skill,
-            subject=kept.subject,
-            email=whose.email,
-            step=kept.step,
-            began=kept.began,
-            due=kept.due,
-            event=kept.event,
-            data=whose.data,
-            origin=kept.person.hex(),
-        )
+        waits = running_of(kept, whose)
         standing = await self.performer.standing(whose.email)
-        seen = await self.machine._situation(kept, whose.data, subject, standing)
+        seen = await self.machine.situation(kept, whose.data, subject, standing)
         from_here = replace(waits, due=self.at if kept.due >= PARKED else max(kept.due, self.at))
         notes = [REFUSED] if kept.due >= PARKED else []
         notes += [f"{len(others)} more sequences of {self.skill.name} wait, due later"] if others else []
@@ -231,7 +221,7 @@ class _Stage:
             event=event,
             sealed=b"",
         )
-        seen = await self.machine._situation(kept, {}, record, standing)
+        seen = await self.machine.situation(kept, {}, record, standing)
         running = begun(begin, event, at, origin=person.hex())
         return await self._played(kept, running, seen, trial, [])
 
@@ -339,9 +329,7 @@ def _with(tajo: Tajo, skill: Skill) -> Tajo:
     """The same, with this skill switched on."""
     shelf = tajo.settings.skills
     skills = replace(shelf, skills={**shelf.skills, skill.name: replace(skill, enabled=True)})
-    on = copy(tajo)
-    on.settings = tajo.settings.model_copy(update={"skills": skills})
-    return on
+    return tajo.with_settings(tajo.settings.model_copy(update={"skills": skills}))
 
 
 def _zone(skill: Skill, *names: str | None) -> ZoneInfo:

@@ -160,7 +160,11 @@ class Sequences:
         automation, now = self._automation(), self._now()
         async with self._ledger.begin() as tx:
             last = await ledger.last_rounds(tx, self._connector)
-        for skill in [round_.skill for round_ in automation.schedules(now)]:
+        skills = [round_.skill for round_ in automation.schedules(now)]
+        if last.keys() - set(skills):  # one that comes back selects nobody for the time between
+            async with self._ledger.begin() as tx:
+                await ledger.end_rounds(tx, self._connector, but=skills)
+        for skill in skills:
             since = last.get(skill, now)
             due = [round_.at for round_ in automation.schedules(since) if round_.skill == skill]
             if skill in last and not (due and due[0] <= now):
@@ -225,19 +229,8 @@ class Sequences:
     async def _step(self, kept: Kept, subject: Subject | None) -> None:
         whose = self._ledger.secret.unseal(kept.sealed, kept.person, Whose)
         standing = await self._performer.standing(whose.email)
-        situation = await self._situation(kept, whose.data, subject, standing)
-        running = Running(
-            skill=kept.skill,
-            subject=kept.subject,
-            email=whose.email,
-            step=kept.step,
-            began=kept.began,
-            due=kept.due,
-            event=kept.event,
-            data=whose.data,
-            origin=kept.person.hex(),
-        )
-        match self._automation().decide(running, situation):
+        situation = await self.situation(kept, whose.data, subject, standing)
+        match self._automation().decide(running(kept, whose), situation):
             case Wait() as wait:
                 await self._move(kept, kept.step, max(wait.until, self._now() + 1.0))
             case Skip() as skip:
@@ -249,9 +242,10 @@ class Sequences:
             case Act() as act:
                 await self._do(kept, whose.email, act, situation.code)
 
-    async def _situation(
+    async def situation(
         self, kept: Kept, data: Mapping[str, Any], subject: Subject | None, standing: Standing
     ) -> Situation:
+        """All that the next step of a sequence depends on, but for what was looked at already."""
         now, person, cart = self._now(), kept.person, _cart(kept.subject, data)
         async with self._ledger.begin() as tx:
             facts = (await people.facts(tx, self._connector, [person]))[person]
@@ -363,6 +357,21 @@ class Sequences:
 
     def _say(self, kept: Kept, what: str) -> None:
         self._journal(f"{kept.skill} for {kept.subject.resource.removesuffix('s')} {kept.subject.id}: {what}")
+
+
+def running(kept: Kept, whose: Whose) -> Running:
+    """A sequence that is kept, as an automation sees it."""
+    return Running(
+        skill=kept.skill,
+        subject=kept.subject,
+        email=whose.email,
+        step=kept.step,
+        began=kept.began,
+        due=kept.due,
+        event=kept.event,
+        data=whose.data,
+        origin=kept.person.hex(),
+    )
 
 
 def _kept(one: Begin, secret: Secret, person: bytes, now: float, *, event: Event | None = None) -> Kept:

@@ -5,36 +5,9 @@ from __future__ import annotations
 from sqlalchemy import func, select
 
 from tajo.sync.ledger.carts import ABANDONED, OPEN, RETURNED
-from tajo.sync.ledger.sequences import DONE, Kept
+from tajo.sync.ledger.sequences import DONE
 from tajo.sync.ledger.store import Tx
-from tajo.sync.ledger.tables import carts, deeds, orders, sequences
-from tajo.sync.model import Key, Resource
-
-
-async def waiting(
-    tx: Tx, connector: str, skill: str, *, person: bytes | None, subject: Key | None
-) -> list[Kept]:
-    """Sequences of a skill for this person and about this subject (None: any), the first due first."""
-    s = sequences.c
-    query = select(sequences).where(s.connector == connector, s.skill == skill).order_by(s.due)
-    if person is not None:
-        query = query.where(s.person == person)
-    if subject is not None:
-        query = query.where(s.resource == subject.resource, s.id == subject.id)
-    return [
-        Kept(
-            skill=row.skill,
-            subject=Key(Resource(row.resource), row.id),
-            person=row.person,
-            occasion=row.occasion,
-            step=row.step,
-            began=row.began,
-            due=row.due,
-            event=row.event,
-            sealed=row.sealed,
-        )
-        for row in await tx.execute(query)
-    ]
+from tajo.sync.ledger.tables import carts, deeds, orders
 
 
 async def sent_at(tx: Tx, person: bytes, since: float) -> list[float]:

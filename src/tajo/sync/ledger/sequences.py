@@ -80,20 +80,34 @@ async def due(tx: Tx, connector: str, *, now: float, limit: int) -> list[Kept]:
     rows = await tx.execute(
         select(sequences).where(s.connector == connector, s.due <= now).order_by(s.due).limit(limit)
     )
-    return [
-        Kept(
-            skill=row.skill,
-            subject=Key(Resource(row.resource), row.id),
-            person=row.person,
-            occasion=row.occasion,
-            step=row.step,
-            began=row.began,
-            due=row.due,
-            event=row.event,
-            sealed=row.sealed,
-        )
-        for row in rows
-    ]
+    return [_kept(row) for row in rows]
+
+
+async def waiting(
+    tx: Tx, connector: str, skill: str, *, person: bytes | None, subject: Key | None
+) -> list[Kept]:
+    """Sequences of a skill for this person and about this subject (None: any), the first due first."""
+    s = sequences.c
+    query = select(sequences).where(s.connector == connector, s.skill == skill).order_by(s.due)
+    if person is not None:
+        query = query.where(s.person == person)
+    if subject is not None:
+        query = query.where(s.resource == subject.resource, s.id == subject.id)
+    return [_kept(row) for row in await tx.execute(query)]
+
+
+def _kept(row: Any) -> Kept:
+    return Kept(
+        skill=row.skill,
+        subject=Key(Resource(row.resource), row.id),
+        person=row.person,
+        occasion=row.occasion,
+        step=row.step,
+        began=row.began,
+        due=row.due,
+        event=row.event,
+        sealed=row.sealed,
+    )
 
 
 async def next_due(tx: Tx, connector: str) -> float | None:
@@ -159,6 +173,12 @@ async def last_rounds(tx: Tx, connector: str) -> dict[str, float]:
 async def note_round(tx: Tx, connector: str, skill: str, at: float) -> None:
     """It selected people at that moment."""
     await upsert(tx, rounds, [{"connector": connector, "skill": skill, "at": at}])
+
+
+async def end_rounds(tx: Tx, connector: str, *, but: Collection[str]) -> None:
+    """No skill but these goes by the clock any more: one that comes back begins like a new one."""
+    r = rounds.c
+    await tx.execute(delete(rounds).where(r.connector == connector, r.skill.not_in(list(but))))
 
 
 async def silent(
