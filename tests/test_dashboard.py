@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from litestar import Litestar
 
@@ -637,6 +637,7 @@ class TestCharts:
         assert max((v for _, v in highest), default=0) == max((v for _, v in points), default=0)
 
     @given(Minutes, st.booleans())
+    @example([(0.0, 5e-324)], True)
     def test_whatever_is_drawn_lies_within_the_frame(
         self, points: list[tuple[float, float]], bars: bool
     ) -> None:

@@ -18,6 +18,9 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 6, 8, 22
 
 Points = Sequence[tuple[float, float]]
 
+TINY = 1e-9
+"""Below it nothing is measured, and a power of ten may be none."""
+
 
 class Serie(Struct, frozen=True):
     """A line or a row of bars: its name, which colour, and (moment, value) in the order of time."""
@@ -180,5 +183,6 @@ def _line(one: Serie, scale: Scale) -> Markup:
 
 def _round(value: float) -> float:
     """The next round number above: 1, 2 or 5 with zeros."""
+    value = max(value, TINY)
     power = 10.0 ** floor(log10(value))
     return next((step * power for step in (1, 2, 5) if value <= step * power), ceil(10 * power))
