@@ -88,7 +88,7 @@ async def serve(
             listening(url)
             if token:
                 place = f"{tajo.settings.server.public_url or url}/setup?token={token}"
-                say(f"nobody can sign in yet: {place} lets one person in, for a day")
+                say(f"the dashboard has nobody yet; this link lets the first person in, for a day: {place}")
 
         counted = Counted(app, fleet.doors, meters.noticed)
         await listen(counted, host, port, stop=stop, listening=begun)
