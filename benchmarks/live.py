@@ -22,9 +22,9 @@ import httpx
 from benchmarks.ingestion import Row, request, send
 from benchmarks.shop import Shop, open_shop
 from tajo import config, webhooks
-from tajo.app import open_tajo
 from tajo.bigcommerce.callbacks import Trust
 from tajo.demo.wires import Exchange, latencies, share, stretched
+from tajo.wiring import open_wiring
 
 NAME = "bigcommerce"
 CHANGES, PACE = 240, 3.0
@@ -153,8 +153,8 @@ async def _change(panel: httpx.AsyncClient, shop: Shop, path: str, body: Any) ->
 
 async def _trust(shop: Shop) -> Trust:
     """With what callbacks of this store are signed."""
-    async with open_tajo(config.load(None, shop.env), shop.env) as tajo:
-        return webhooks.trust(tajo, NAME)
+    async with open_wiring(config.load(None, shop.env), shop.env) as wiring:
+        return webhooks.trust(wiring, NAME)
 
 
 async def _settled(shop: Shop) -> None:

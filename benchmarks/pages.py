@@ -14,14 +14,14 @@ from sqlalchemy import Table, insert
 
 from tajo import config
 from tajo.access import Doorkeeper
-from tajo.app import Tajo, open_tajo
+from tajo.app import Tajo
 from tajo.config import Credentials
 from tajo.journal import Journal
 from tajo.meters import Meters
 from tajo.sync.ledger import tables as t
-from tajo.verbs import Verbs
 from tajo.web import Outlook, open_faces
 from tajo.web.callers import COOKIE
+from tajo.wiring import Wiring, open_wiring
 from tajo.worker import Standing
 
 Row = tuple[str, str, str, str]
@@ -49,31 +49,31 @@ async def _measured() -> list[Row]:
             "TAJO_SECRET_KEY": "a secret for benchmarks, and for nothing else",
             "TAJO_DATABASE_URL": f"sqlite:///{folder}/t.db",
         }
-        async with open_tajo(config.load(None, env), env) as tajo:
+        async with open_wiring(config.load(None, env), env) as wiring:
             names = [f"store-{number:03}" for number in range(CONNECTORS)]
             opened = Credentials(store_hash="abc", access_token=env["BREVO_API_KEY"], type="bigcommerce")
-            tajo.join({name: config.joined({}, name, opened) for name in names})
-            await _fill(tajo, names)
-            return await _looked(tajo, names)
+            wiring.join({name: config.joined({}, name, opened) for name in names})
+            await _fill(wiring, names)
+            return await _looked(wiring, names)
 
 
-async def _looked(tajo: Tajo, names: list[str]) -> list[Row]:
-    keeper, meters = Doorkeeper(tajo.ledger, tajo.now, master=None), Meters(tajo.now)
+async def _looked(wiring: Wiring, names: list[str]) -> list[Row]:
+    keeper, meters = Doorkeeper(wiring.ledger, wiring.now, master=None), Meters(wiring.now)
     standing = dict.fromkeys(names, Standing(working=True))
     for name in names:
         for number in range(1000):
             meters._series.lag(name, number / 1000)
     outlook = Outlook(
-        tajo=tajo,
+        wiring=wiring,
         keeper=keeper,
-        journal=Journal(lambda _: None, tajo.now),
+        journal=Journal(lambda _: None, wiring.now),
         standing=lambda: standing,
         minutes=meters.minutes,
     )
     token = await keeper.setup_token()
     session = await keeper.set_up(token or "", "ada", "three or four words")
     rows: list[Row] = []
-    async with open_faces(Verbs(tajo), keeper, outlook=outlook) as app:
+    async with open_faces(Tajo(wiring), keeper, outlook=outlook) as app:
         snapshot = app.state.house.snapshot
         began = time.perf_counter()
         await snapshot.look()
@@ -115,9 +115,9 @@ async def _page(client: httpx.AsyncClient, path: str, more: str = "") -> Row:
     return f"{path}{more}, ms", f"{slow * 1000:.0f}", f"{AIM * 1000:.0f}", f"{slow / AIM:.2f}"
 
 
-async def _fill(tajo: Tajo, names: list[str]) -> None:
+async def _fill(wiring: Wiring, names: list[str]) -> None:
     """As if they had been synced; who is who does not matter here."""
-    now = tajo.now()
+    now = wiring.now()
     rest = (CONTACTS - LARGEST) // (CONNECTORS - 1)
     for connector in names:
         count = LARGEST if connector == names[0] else rest
@@ -126,7 +126,7 @@ async def _fill(tajo: Tajo, names: list[str]) -> None:
             ids = range(start, min(start + BATCH, count))
             people = [sha256(b"%d" % number).digest() for number in ids]
             await _insert(
-                tajo,
+                wiring,
                 t.contacts,
                 [
                     {
@@ -142,7 +142,7 @@ async def _fill(tajo: Tajo, names: list[str]) -> None:
                 ],
             )
             await _insert(
-                tajo,
+                wiring,
                 t.customers,
                 [
                     {
@@ -156,13 +156,13 @@ async def _fill(tajo: Tajo, names: list[str]) -> None:
                     for number, person in zip(ids, people, strict=True)
                 ],
             )
-        await _insert(tajo, t.parked, [_parked(connector, number, now) for number in range(share // 2)])
-        await _insert(tajo, t.due, [_due(connector, number, now) for number in range(share)])
-        await _insert(tajo, t.sequences, [_sequence(connector, number, now) for number in range(share)])
-        await _insert(tajo, t.runs, [_run(connector, number, now) for number in range(RUNS // CONNECTORS)])
+        await _insert(wiring, t.parked, [_parked(connector, number, now) for number in range(share // 2)])
+        await _insert(wiring, t.due, [_due(connector, number, now) for number in range(share)])
+        await _insert(wiring, t.sequences, [_sequence(connector, number, now) for number in range(share)])
+        await _insert(wiring, t.runs, [_run(connector, number, now) for number in range(RUNS // CONNECTORS)])
         swept = ("customers", "orders", "products", "subscribers", "categories", "refunds")
-        await _insert(tajo, t.cursors, [_cursor(connector, resource, now) for resource in swept])
-    await tajo.ledger.take_stock()
+        await _insert(wiring, t.cursors, [_cursor(connector, resource, now) for resource in swept])
+    await wiring.ledger.take_stock()
 
 
 def _parked(connector: str, number: int, now: float) -> dict[str, Any]:
@@ -201,6 +201,6 @@ def _cursor(connector: str, resource: str, now: float) -> dict[str, Any]:
     return {"connector": connector, **row}
 
 
-async def _insert(tajo: Tajo, table: Table, rows: list[dict[str, Any]]) -> None:
-    async with tajo.ledger.begin() as tx:
+async def _insert(wiring: Wiring, table: Table, rows: list[dict[str, Any]]) -> None:
+    async with wiring.ledger.begin() as tx:
         await tx.execute(insert(table), rows)

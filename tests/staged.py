@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 
 from tajo import config
-from tajo.app import DEAF, Ears, Tajo
 from tajo.bigcommerce import Api as StoreApi
 from tajo.brevo import Api as BrevoApi
 from tajo.http import Clock, Patience
@@ -18,6 +17,7 @@ from tajo.sandbox.bigcommerce import TOKEN, generate
 from tajo.sandbox.brevo import ManualClock
 from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import Ledger, open_ledger
+from tajo.wiring import DEAF, Ears, Wiring
 from tests.sandbox_shop import Shop
 from tests.test_sandbox_brevo import Brevo
 
@@ -42,7 +42,7 @@ class Together(Clock):
         await self.brevo.advance(seconds)
 
 
-class Staged(Tajo):
+class Staged(Wiring):
     """Tajo whose calls go to the simulators in this process.
 
     `asked`: how many calls the store got; `calls`: those that Brevo got, by route.

@@ -22,13 +22,13 @@ from starlette.types import ASGIApp
 
 from tajo import config
 from tajo.access import Doorkeeper
-from tajo.app import open_tajo
+from tajo.app import Tajo
 from tajo.server import make_app, serve
 from tajo.sync.ledger.inbox import open_inbox
-from tajo.verbs import Verbs
 from tajo.web import open_faces
 from tajo.web.app import faces_of
 from tajo.web.jobs import Jobs
+from tajo.wiring import open_wiring
 from tests.served import PLAIN, both
 
 KEY = "of-the-tests"
@@ -53,11 +53,11 @@ class Server:
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         async with (
-            open_tajo(config.load(None, self._env), self._env) as tajo,
-            open_inbox(tajo.ledger, lambda _: None) as inbox,
-            open_faces(Verbs(tajo), Doorkeeper(tajo.ledger, tajo.now, master=KEY)) as faces,
+            open_wiring(config.load(None, self._env), self._env) as wiring,
+            open_inbox(wiring.ledger, lambda _: None) as inbox,
+            open_faces(Tajo(wiring), Doorkeeper(wiring.ledger, wiring.now, master=KEY)) as faces,
         ):
-            app = make_app({}, None, inbox, tajo.ready, faces=cast(ASGIApp, faces))
+            app = make_app({}, None, inbox, wiring.ready, faces=cast(ASGIApp, faces))
             await serve(app, "127.0.0.1", 0, stop=self._stop, listening=self._heard)
 
     def _heard(self, url: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 #: A room is a module or package of `tajo`, and may always import itself. What else it may import stands
 #: beside it: a whole room, or one module of a room (`sync.model`). Each room sees only rooms that stand
 #: above it, so there is no circle, and nothing below imports what is on top. A second kind of store, or a
-#: second marketing platform, is one more line beside `bigcommerce` and `brevo`, and one more word at `app`.
+#: second marketing platform, is one more line beside `bigcommerce` and `brevo`, and a word at `wiring`.
 LAW = """
 errors       nothing
 sandbox      nothing
@@ -30,39 +30,39 @@ config       errors sync.mapping skills
 bigcommerce  errors http sync.model sync.ports sync.recovery
 brevo        errors http sync.model sync.ports sync.mapping sync.automation
 
-app          errors http sync config skills bigcommerce brevo
-server       errors throttle config sync.model sync.ledger sync.recovery sync.weigh.desk app
+wiring       errors http sync config skills bigcommerce brevo
+server       errors throttle config sync.model sync.ledger sync.recovery sync.weigh.desk wiring
 server       bigcommerce.callbacks brevo.callbacks
 
-plan         errors http sync config bigcommerce brevo app
-preview      errors http sync config bigcommerce brevo app
-forget       errors sync app
-export       errors http sync config bigcommerce brevo app
-skill_trial  errors sync skills bigcommerce brevo app
-doctor       errors http sync config bigcommerce brevo app
+plan         errors http sync config bigcommerce brevo wiring
+preview      errors http sync config bigcommerce brevo wiring
+forget       errors sync wiring
+export       errors http sync config bigcommerce brevo wiring
+skill_trial  errors sync skills bigcommerce brevo wiring
+doctor       errors http sync config bigcommerce brevo wiring
 
-webhooks     errors config sync.ledger bigcommerce brevo app
-storefront   errors config bigcommerce app webhooks
-worker       errors http sync config app webhooks bigcommerce.hooks brevo.alerts
+webhooks     errors config sync.ledger bigcommerce brevo wiring
+storefront   errors config bigcommerce wiring webhooks
+worker       errors http sync config wiring webhooks bigcommerce.hooks brevo.alerts
 journal      nothing
-fleet        errors http sync config app webhooks worker journal server bigcommerce.cart_recovery
-meters       http sync app worker series
+fleet        errors http sync config wiring webhooks worker journal server bigcommerce.cart_recovery
+meters       http sync wiring worker series
 alarms       sync.ledger meters
 messengers   errors http config sync.moments alarms
 lookout      errors http sync.ledger fleet meters alarms
 
 answers      nothing
-audit        errors http sync config bigcommerce brevo app answers
+audit        errors http sync config bigcommerce brevo wiring answers
 access       errors sync.ledger sync.moments
-verbs        errors http sync config bigcommerce app plan preview forget doctor audit webhooks answers
-web          errors throttle series sync config skills app answers access verbs worker journal fleet meters
-live         errors http sync config app webhooks fleet journal meters alarms messengers lookout server
-live         brevo.callbacks access verbs web
+app          errors http sync config bigcommerce wiring plan preview forget doctor audit webhooks answers
+web          errors throttle series sync config skills wiring answers access app worker journal fleet meters
+live         errors http sync config wiring webhooks fleet journal meters alarms messengers lookout server
+live         brevo.callbacks access app web
 
-demo         errors http sync config app live answers verbs cli.tell cli.progress sandbox.shoppers
-cli          errors http sync config skills app plan export skill_trial audit storefront
-cli          answers access verbs journal telemetry live demo sandbox.cli
-client       errors config app answers access verbs web
+demo         errors http sync config wiring live answers app cli.tell cli.progress sandbox.shoppers
+cli          errors http sync config skills wiring plan export skill_trial audit storefront
+cli          answers access app journal telemetry live demo sandbox.cli
+client       errors config wiring answers access app web
 tajo         client
 __main__     cli
 """
@@ -247,14 +247,14 @@ def test_no_module_imports_itself_in_a_ring() -> None:
     assert circle({module: edges[module] for module in edges if not within(module, "sandbox")}) == []
 
 
-def test_both_vendors_are_seen_by_the_app_and_what_stands_on_it_alone() -> None:
+def test_both_vendors_are_seen_by_the_wiring_and_what_stands_on_it_alone() -> None:
     both = {
         module.partition(".")[0]
         for module, targets in imports(parsed()).items()
         if {"bigcommerce", "brevo"} <= {target.partition(".")[0] for target in targets}
     }
     on_top = {"server", "webhooks", "worker", "live", "plan", "preview", "export", "doctor", "demo", "cli"}
-    assert both <= {"app", "audit", "skill_trial", *on_top}
+    assert both <= {"wiring", "audit", "skill_trial", *on_top}
 
 
 def test_sql_is_spoken_in_the_ledger_alone() -> None:
@@ -283,7 +283,7 @@ def _source(**modules: str) -> dict[str, ast.Module]:
         ({"brevo": "from tajo.sync import model, weigh"}, "brevo imports sync.weigh"),
         ({"brevo": "from tajo.sync.weigh import Desk"}, "brevo imports sync.weigh"),
         ({"sync__weigh": "from ..http import Clock"}, "sync.weigh imports http"),
-        ({"sync__weigh": "def f():\n    from tajo.app import Tajo"}, "sync.weigh imports app"),
+        ({"sync__weigh": "def f():\n    from tajo.wiring import Wiring"}, "sync.weigh imports wiring"),
         ({"sandbox": "from tajo.errors import Mend"}, "sandbox imports errors"),
         ({"errors": "if TYPE_CHECKING:\n    import tajo.http"}, "errors imports http"),
         ({"cellar": ""}, "cellar: the law knows no room `cellar`"),
@@ -298,7 +298,7 @@ def test_what_the_law_allows_is_let_pass() -> None:
         brevo="from tajo.sync.model import Key\nfrom tajo.brevo.api import Api\nimport httpx",
         brevo__api="from . import limits\nfrom .limits import Row\nfrom tajo.http import Client",
         brevo__limits="",
-        app="from tajo import brevo, bigcommerce\nfrom sqlalchemy.engine import make_url",
+        wiring="from tajo import brevo, bigcommerce\nfrom sqlalchemy.engine import make_url",
     )
     assert trespasses(source) == []
     assert sql_speakers(source) == []

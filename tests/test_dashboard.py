@@ -20,7 +20,7 @@ from litestar import Litestar
 from tajo import config
 from tajo.access import Doorkeeper
 from tajo.answers import Status
-from tajo.app import Tajo, Watch, open_tajo
+from tajo.app import Tajo
 from tajo.config import Credentials
 from tajo.errors import Busy
 from tajo.journal import Journal
@@ -28,7 +28,6 @@ from tajo.sync.account import Account
 from tajo.sync.ledger import queue
 from tajo.sync.ledger.glance import Part
 from tajo.sync.model import Key, Resource
-from tajo.verbs import Verbs
 from tajo.web import Outlook, open_faces
 from tajo.web.callers import COOKIE
 from tajo.web.dashboard.charts import Serie, Span, chart, gathered
@@ -37,6 +36,7 @@ from tajo.web.dashboard.verdict import State, View, judge
 from tajo.web.dashboard.words import prose, span, when
 from tajo.web.headers import host_of
 from tajo.web.snapshot import Seen
+from tajo.wiring import Watch, Wiring, open_wiring
 from tajo.worker import Standing
 
 EMPTY = {"BREVO_API_KEY": "x", "TAJO_SECRET_KEY": "s" * 32}
@@ -60,8 +60,8 @@ OURS = {**HTML, "sec-fetch-site": "same-origin"}
 class Replaying:
     """A runner for whom every replay gets through, unless it is told otherwise."""
 
-    def __init__(self, tajo: Tajo) -> None:
-        self._tajo = tajo
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
         self.asked: list[Sequence[Key] | None] = []
         self.refuses = ""
 
@@ -72,8 +72,8 @@ class Replaying:
         self.asked.append(keys)
         if self.refuses:
             raise Busy(self.refuses)
-        there = await self._tajo.parked(name, None) if keys is None else keys
-        async with self._tajo.ledger.begin() as tx:
+        there = await self._wiring.parked(name, None) if keys is None else keys
+        async with self._wiring.ledger.begin() as tx:
             await queue.unpark(tx, name, list(there))
         return Account("replay")
 
@@ -82,8 +82,8 @@ class Replaying:
 
 
 class House:
-    def __init__(self, tajo: Tajo, keeper: Doorkeeper, app: Litestar, client: httpx.AsyncClient) -> None:
-        self.tajo = tajo
+    def __init__(self, wiring: Wiring, keeper: Doorkeeper, app: Litestar, client: httpx.AsyncClient) -> None:
+        self.wiring = wiring
         self.keeper = keeper
         self.app = app
         self.client = client
@@ -109,32 +109,32 @@ class House:
 
     async def park(self, *numbers: int, reason: str = "the e-mail address cannot exist") -> None:
         refusals = [(Key(Resource.ORDERS, number), reason, None) for number in numbers]
-        async with self.tajo.ledger.begin() as tx:
-            await queue.park(tx, "bigcommerce", refusals, now=self.tajo.now())
+        async with self.wiring.ledger.begin() as tx:
+            await queue.park(tx, "bigcommerce", refusals, now=self.wiring.now())
         await self.app.state.house.snapshot.look()
 
     async def parked(self) -> list[int]:
-        return [entry.key.id for entry in await self.tajo.failures("bigcommerce")]
+        return [entry.key.id for entry in await self.wiring.failures("bigcommerce")]
 
 
 @asynccontextmanager
 async def _house(tmp_path: Path, env: dict[str, str], **faces: Any) -> AsyncIterator[House]:
     env = {**env, "TAJO_DATABASE_URL": f"sqlite:///{tmp_path}/t.db"}
-    async with open_tajo(config.load(None, env), env) as tajo:
-        keeper = Doorkeeper(tajo.ledger, tajo.now, master=None)
+    async with open_wiring(config.load(None, env), env) as wiring:
+        keeper = Doorkeeper(wiring.ledger, wiring.now, master=None)
         standing: dict[str, Standing] = {}
-        runner, journal = Replaying(tajo), Journal(lambda _: None, tajo.now)
+        runner, journal = Replaying(wiring), Journal(lambda _: None, wiring.now)
         outlook = Outlook(
-            tajo=tajo,
+            wiring=wiring,
             keeper=keeper,
             journal=journal,
             standing=lambda: standing,
             minutes=lambda *_: [],
         )
-        async with open_faces(Verbs(tajo, runner), keeper, outlook=outlook, **faces) as app:
+        async with open_faces(Tajo(wiring, runner), keeper, outlook=outlook, **faces) as app:
             transport = httpx.ASGITransport(cast(Any, app), raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
-                house = House(tajo, keeper, app, client)
+                house = House(wiring, keeper, app, client)
                 house.runner, house.journal, house.standing = runner, journal, standing
                 await app.state.house.snapshot.look()
                 yield house
@@ -344,9 +344,9 @@ class TestPages:
             "expected": {"orders": 200},
             "seconds": 3.0,
         }
-        async with inside.tajo.ledger.begin() as tx:
+        async with inside.wiring.ledger.begin() as tx:
             run = await runs.begin_run(
-                tx, "bigcommerce", mode="full", scope="s", rules="r", now=inside.tajo.now()
+                tx, "bigcommerce", mode="full", scope="s", rules="r", now=inside.wiring.now()
             )
             await runs.save_run(tx, "bigcommerce", runs.RunRecord(**{**_fields(run), "account": account}))
         assert '<progress value="50" max="200"' in await inside.see("/runs")
@@ -471,9 +471,9 @@ class TestPreview:
     async def test_somebody_known_is_found_by_their_email_in_any_writing(self, inside: House) -> None:
         from tajo.sync.ledger import people
 
-        person = inside.tajo.ledger.secret.person("ada@shop.example")
+        person = inside.wiring.ledger.secret.person("ada@shop.example")
         row = {"id": 17, "person": person, "storefront": 1, "modified_at": 0.0, "read_at": 1.0}
-        async with inside.tajo.ledger.begin() as tx:
+        async with inside.wiring.ledger.begin() as tx:
             await people.remember_customers(tx, "bigcommerce", [row])
         form = {"connector": "bigcommerce", "kind": "order", "record": " Ada@Shop.example "}
         answer = await inside.client.post("/preview", data=form, headers=OURS)
@@ -513,11 +513,11 @@ class TestTheSnapshot:
     async def test_it_says_what_the_status_says(self, inside: House) -> None:
         await inside.park(1, 2)
         seen = inside.app.state.house.snapshot.seen["bigcommerce"]
-        assert seen.status == await Verbs(inside.tajo).status("bigcommerce")
+        assert seen.status == await Tajo(inside.wiring).status("bigcommerce")
         assert seen.parts["orders"].parked == 2
 
     async def test_what_is_gone_is_forgotten(self, inside: House) -> None:
-        inside.tajo.leave("bigcommerce")
+        inside.wiring.leave("bigcommerce")
         await inside.app.state.house.snapshot.look()
         assert inside.app.state.house.snapshot.seen == {}
 
@@ -527,7 +527,7 @@ class TestTheSnapshot:
             await inside.see(path)
 
     async def test_it_reads_while_somebody_writes(self, inside: House) -> None:
-        async with inside.tajo.ledger.begin() as tx:
+        async with inside.wiring.ledger.begin() as tx:
             await queue.park(tx, "bigcommerce", [(Key(Resource.ORDERS, 1), "x", None)], now=1.0)
             async with asyncio.timeout(10):
                 await inside.app.state.house.snapshot.look()

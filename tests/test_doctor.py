@@ -13,7 +13,6 @@ import msgspec
 import pytest
 
 from tajo import config
-from tajo.app import Tajo
 from tajo.bigcommerce import Api as StoreApi
 from tajo.brevo import Api as BrevoApi
 from tajo.cli import tell
@@ -21,6 +20,7 @@ from tajo.doctor import CHECKS, Report
 from tajo.doctor.checks import PATIENCE, consult
 from tajo.doctor.report import fine
 from tajo.doctor.visit import Check, Hurried, Visit
+from tajo.wiring import Wiring
 from tests.virtual_clock import VirtualClock
 
 TOKEN, API_KEY = "sekret-token", "xkeysib-sekret"
@@ -117,7 +117,7 @@ class Practice:
             patience=PATIENCE,
             transport=self.transport("/v3", self.brevo, {}, {}),
         )
-        rules = Tajo(settings, ledger=None, clock=hurried).rules("bigcommerce")
+        rules = Wiring(settings, ledger=None, clock=hurried).rules("bigcommerce")
         try:
             return await consult(Visit(store, brevo, rules, connector, settings), checks)
         finally:

@@ -16,11 +16,11 @@ import pytest
 
 from tajo import config
 from tajo.access import Doorkeeper, Scope
-from tajo.app import open_tajo
+from tajo.app import Tajo
 from tajo.live import may_call
-from tajo.verbs import Verbs
 from tajo.web import open_faces, patience
 from tajo.web.callers import COOKIE
+from tajo.wiring import open_wiring
 
 KEY = "of-the-tests"
 ENV = {"BREVO_API_KEY": "x", "BC_STORE_HASH": "abc123", "BC_ACCESS_TOKEN": "t", "TAJO_SECRET_KEY": "s" * 32}
@@ -45,10 +45,10 @@ class House:
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     env = {**ENV, "TAJO_DATABASE_URL": f"sqlite:///{tmp_path}/t.db"}
     settings = config.load(None, env)
-    async with open_tajo(settings, env) as tajo:
-        keeper = Doorkeeper(tajo.ledger, tajo.now, master=KEY)
+    async with open_wiring(settings, env) as wiring:
+        keeper = Doorkeeper(wiring.ledger, wiring.now, master=KEY)
         allowed = partial(may_call, settings.model_copy(update={"server": PUBLIC}), "127.0.0.1")
-        async with open_faces(Verbs(tajo), keeper, may_call=allowed, hosts={"tajo.example"}) as app:
+        async with open_faces(Tajo(wiring), keeper, may_call=allowed, hosts={"tajo.example"}) as app:
             transport = httpx.ASGITransport(cast(Any, app), raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="https://tajo.example") as client:
                 yield House(keeper, client, app)

@@ -502,8 +502,8 @@ async def test_metrics_are_for_whoever_shows_a_key_that_may_read(ledger: Ledger)
     meters = Meters(Moment())
     meters.noticed("bigcommerce", "shop", "kept")
     keeper = Doorkeeper(ledger, Moment(), master="m" * 40)
-    verbs: Any = SimpleNamespace()
-    async with open_faces(verbs, keeper, meters=meters) as app:
+    tajo: Any = SimpleNamespace()
+    async with open_faces(tajo, keeper, meters=meters) as app:
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
             assert (await client.get("/metrics")).status_code == 401
@@ -517,8 +517,8 @@ async def test_metrics_are_for_whoever_shows_a_key_that_may_read(ledger: Ledger)
 
 async def test_where_nothing_is_measured_there_are_no_metrics(ledger: Ledger) -> None:
     keeper = Doorkeeper(ledger, Moment(), master="m" * 40)
-    verbs: Any = SimpleNamespace()
-    async with open_faces(verbs, keeper) as app:
+    tajo: Any = SimpleNamespace()
+    async with open_faces(tajo, keeper) as app:
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
             headers = {"authorization": "Bearer " + "m" * 40}

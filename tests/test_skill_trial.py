@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from tajo.app import Tajo
 from tajo.cli import run
 from tajo.errors import Usage
 from tajo.skill_trial import EARLIER, FORGOTTEN, NEVER, REFUSED, Answer, Question, try_skill
@@ -26,6 +25,7 @@ from tajo.sync.ledger.outgoing import PARKED
 from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import Ledger, open_ledger
 from tajo.sync.ledger.tables import metadata, sequences
+from tajo.wiring import Wiring
 from tests.journeys.town import DAY, HOUR, MINUTE, Town
 from tests.storms.live_world import NAME, Fuse, Wired
 
@@ -60,7 +60,7 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
 
 
 @asynccontextmanager
-async def tajo_in(town: Town) -> AsyncIterator[Tajo]:
+async def wiring_in(town: Town) -> AsyncIterator[Wiring]:
     ledger = await open_ledger(f"sqlite:///{town.folder}/tajo.db", Secret(b"of a storm"))
     assert town._settings
     try:
@@ -70,8 +70,8 @@ async def tajo_in(town: Town) -> AsyncIterator[Tajo]:
 
 
 async def ask(town: Town, skill: str = "abandoned-cart", **question: Any) -> Answer:
-    async with tajo_in(town) as tajo:
-        return await try_skill(tajo, NAME, tajo.settings.skills.skills[skill], Question(**question))
+    async with wiring_in(town) as wiring:
+        return await try_skill(wiring, NAME, wiring.settings.skills.skills[skill], Question(**question))
 
 
 def acts(answer: Answer) -> list[tuple[int, float]]:
@@ -145,7 +145,7 @@ async def test_a_sequence_whose_cart_was_bought_is_over(town: Town) -> None:
 async def test_a_refused_step_is_said_to_wait(town: Town) -> None:
     uuid = await town.fill_cart(EMAIL)
     await town.pass_by(3 * HOUR)
-    async with tajo_in(town) as tajo, tajo.ledger.begin() as tx:
+    async with wiring_in(town) as wiring, wiring.ledger.begin() as tx:
         await tx.execute(sequences.update().values(due=PARKED))
     answer = await ask(town, cart=uuid)
     assert answer.notes == (REFUSED,)
@@ -250,8 +250,8 @@ async def test_what_the_machine_would_not_hear_of_begins_nothing(tmp_path: Path)
 
 async def test_who_asked_to_be_forgotten_is_left_alone(town: Town) -> None:
     uuid = await town.fill_cart(EMAIL)
-    async with tajo_in(town) as tajo, tajo.ledger.begin() as tx:
-        await erasure.remember_wish(tx, [NAME], tajo.ledger.secret.person(EMAIL), 1.0)
+    async with wiring_in(town) as wiring, wiring.ledger.begin() as tx:
+        await erasure.remember_wish(tx, [NAME], wiring.ledger.secret.person(EMAIL), 1.0)
     answer = await ask(town, cart=uuid)
     assert (answer.trial.why, answer.trial.moments) == (FORGOTTEN, ())
 
@@ -309,13 +309,15 @@ async def test_looking_changes_nothing(town: Town) -> None:
     await town.pass_by(3 * HOUR)
     fresh = await town.fill_cart("eve@example.com")
     contacts = (await town.brevo.client.get("http://brevo.test/_sandbox/contacts")).text
-    async with tajo_in(town) as tajo:
-        before = await everything(tajo.ledger)
+    async with wiring_in(town) as wiring:
+        before = await everything(wiring.ledger)
         for uuid in (running, fresh):
-            await try_skill(tajo, NAME, tajo.settings.skills.skills["abandoned-cart"], Question(cart=uuid))
-        assert await everything(tajo.ledger) == before
+            await try_skill(
+                wiring, NAME, wiring.settings.skills.skills["abandoned-cart"], Question(cart=uuid)
+            )
+        assert await everything(wiring.ledger) == before
         assert "post-purchase" not in [
-            skill.name for skill in tajo.settings.skills.skills.values() if skill.enabled
+            skill.name for skill in wiring.settings.skills.skills.values() if skill.enabled
         ]
     assert (await town.brevo.client.get("http://brevo.test/_sandbox/contacts")).text == contacts
     assert len(await town.mails(EMAIL)) == 1
@@ -330,17 +332,17 @@ def in_town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     told: dict[str, str] = {}
     monkeypatch.chdir(tmp_path)
 
-    def with_tajo(_: Path | None, verb: Callable[[Tajo], Awaitable[int]]) -> int:
+    def with_wiring(_: Path | None, verb: Callable[[Wiring], Awaitable[int]]) -> int:
         async def inside() -> int:
             async with town_with(tmp_path, CART) as town:
                 told["cart"] = await town.fill_cart(EMAIL)
                 await town.pass_by(3 * HOUR)
-                async with tajo_in(town) as tajo:
-                    return await verb(tajo)
+                async with wiring_in(town) as wiring:
+                    return await verb(wiring)
 
         return asyncio.run(inside())
 
-    monkeypatch.setattr(sys.modules["tajo.cli.skills"], "with_tajo", with_tajo)
+    monkeypatch.setattr(sys.modules["tajo.cli.skills"], "with_wiring", with_wiring)
     (tmp_path / "tajo.yaml").write_text(
         "brevo: {api_key: k}\nconnectors: {bigcommerce: {store_hash: a, access_token: t}}\n"
     )

@@ -1,6 +1,6 @@
 """Tajo keeps a BigCommerce store and a Brevo account in agreement.
 
-`tajo.verbs` holds what it can do, `tajo.cli` offers that in a terminal, `tajo.web` over HTTP and
+`tajo.app` holds what it can do, `tajo.cli` offers that in a terminal, `tajo.web` over HTTP and
 `tajo.client` to programs. `tajo.sync` is the machine between `tajo.bigcommerce` (where data comes from) and
 `tajo.brevo` (where it goes).
 """

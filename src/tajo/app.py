@@ -1,518 +1,368 @@
-"""Settings become a source, a destination and the connector between them: what every verb stands on.
+"""Everything that Tajo can do, one method a verb. Command line, SDK and HTTP are its faces.
 
-What people and programs can ask for is in `tajo.verbs`.
+A verb takes plain words and answers with an object of `tajo.answers`; what it cannot do it says with an
+error of `tajo.errors`, in words for a person. So all faces say the same.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from copy import copy
-from functools import partial
-from hashlib import blake2b
-from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, TypeVar
 
 import msgspec
-from msgspec import Struct
-from sqlalchemy.engine import make_url
 
-from tajo import config
-from tajo.bigcommerce import Api as StoreApi
+from tajo import answers, webhooks
+from tajo.audit import audit
 from tajo.bigcommerce import BigCommerceSource
-from tajo.bigcommerce.inventory import Locations
-from tajo.bigcommerce.scopes import EVENTS, STOCK, UNSCOPED
-from tajo.bigcommerce.statuses import UNFINISHED, UNSOLD
-from tajo.brevo import Api as BrevoApi
-from tajo.brevo import BrevoDestination, CartLayout, ConsentMode, Lists, Rules, StorefrontRules
-from tajo.errors import Unknown, Usage
-from tajo.http import Clock, Heard, Patience
-from tajo.skills import Manners, Playbook, Shop
+from tajo.config import Credentials, joined
+from tajo.doctor import examine
+from tajo.errors import Mend, Unknown, Usage
+from tajo.forget import forget
+from tajo.http import Patience
+from tajo.plan import make_plan
+from tajo.preview import KINDS, preview
 from tajo.sync.account import Account
-from tajo.sync.automation import Automation
-from tajo.sync.connector import PARTS, Connector
-from tajo.sync.ledger import connections, counts, known, outgoing, people, queue, runs
-from tajo.sync.ledger import sequences as sequence_rows
+from tajo.sync.ledger import connections, queue, runs
 from tajo.sync.ledger.queue import Parked
-from tajo.sync.ledger.secret import Secret, find_secret
-from tajo.sync.ledger.store import Ledger, copy_ledger, open_ledger
-from tajo.sync.mapping import Rule
-from tajo.sync.model import EventKind, Farewell, Key, Resource, Store, Write
+from tajo.sync.ledger.runs import RunRecord
+from tajo.sync.model import Key, Resource
 from tajo.sync.moments import moment
-from tajo.sync.ports import Told
-from tajo.sync.recovery import link
-from tajo.sync.rehearsal import Rehearsal
-from tajo.sync.sequences import Sequences
-from tajo.sync.weigh import Policy
+from tajo.webhooks import handle_webhook
+from tajo.wiring import Watch, Wiring, parts
 
-#: What a sync can be confined to. Carts cannot be listed.
-LISTED_PARTS = tuple(part for part in PARTS if part != "carts")
+T = TypeVar("T")
 
-Watch = Callable[["Line"], None]
+DOORS = ("store-token", "scope-", "brevo-key")
+"""Without what these checks of the doctor look at, a store cannot be connected."""
 
 
-class Ears(Struct, frozen=True):
-    """Who hears of what is done for a connector: each call to a side, each record that was answered for."""
-
-    store: Heard = lambda _: None
-    brevo: Heard = lambda _: None
-    told: Told = lambda *_: None
+SOON = Patience(attempts=3, longest=5.0)
+"""Somebody waits for a store to be connected."""
 
 
-DEAF = Ears()
+class Runner(Protocol):
+    """Who runs syncs: this process by itself, or the server that follows the connector already."""
+
+    async def sync(
+        self,
+        name: str,
+        *,
+        full: bool,
+        resources: frozenset[Resource] | None,
+        believe_losses: bool,
+        watch: Watch | None,
+    ) -> Account:
+        """Bring Brevo up to date with the store. Raises `Mend`, and `Busy` where somebody else is at it."""
+        ...
+
+    async def replay(self, name: str, keys: Sequence[Key] | None, *, watch: Watch | None) -> Account:
+        """Try failures again."""
+        ...
+
+    async def settings_changed(self) -> None:
+        """A store was connected or disconnected."""
+        ...
 
 
-class Line(Struct, frozen=True):
-    """A connector at work, for those who watch: its account grows while it runs.
+class Alone:
+    """Runs syncs in this process, whose connectors nobody follows."""
 
-    `rehearsed`: in a rehearsal, the first few writes of each resource; they grow, too.
-    """
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self.sync = wiring.sync
+        self.replay = wiring.replay
 
-    name: str
-    source: BigCommerceSource
-    destination: BrevoDestination
-    connector: Connector
-    sequences: Sequences
-    apis: tuple[StoreApi, BrevoApi]
-    rehearsed: Mapping[Resource, Sequence[Write]] = {}
-
-    @property
-    def account(self) -> Account:
-        """How far it has come."""
-        return self.connector.account
+    async def settings_changed(self) -> None:
+        """Nobody needs to know."""
 
 
 class Tajo:
-    """All connectors of the settings, on one ledger. Made by `open_tajo`."""
+    """The verbs, on one ledger. `runner`: None: this process runs syncs by itself."""
 
-    def __init__(self, settings: config.Settings, ledger: Ledger, clock: Clock) -> None:
-        self.settings = settings
-        self.written = frozenset(settings.connectors)
-        self._ledger = ledger
-        self._clock = clock
-
-    def join(self, stores: Mapping[str, config.Connector]) -> None:
-        """From now on there are these connectors, too: stores that were connected at run time."""
-        both = {**self.settings.connectors, **stores}
-        self.settings = self.settings.model_copy(update={"connectors": both})
-
-    def leave(self, name: str) -> None:
-        """From now on there is no such connector."""
-        others = {key: one for key, one in self.settings.connectors.items() if key != name}
-        self.settings = self.settings.model_copy(update={"connectors": others})
-
-    def with_settings(self, settings: config.Settings) -> Self:
-        """The same with other settings, for whoever wants to try something out."""
-        other = copy(self)
-        other.settings = settings
-        return other
-
-    def now(self) -> float:
-        """Seconds since 1970."""
-        return self._clock.now()
+    def __init__(self, wiring: Wiring, runner: Runner | None = None) -> None:
+        self._wiring = wiring
+        self._runner: Runner = runner or Alone(wiring)
 
     def names(self, wanted: str | None = None) -> list[str]:
-        """The connectors that run, or the one that is wanted. Raises `Usage` where there is none."""
-        connectors = self.settings.connectors
-        if wanted is not None and wanted not in connectors:
-            known_names = ", ".join(connectors) or "none"
-            raise Unknown(f"there is no connector `{wanted}`", f"use one of these: {known_names}.")
-        names = [wanted] if wanted else [name for name, one in connectors.items() if one.enabled]
-        if not names:
-            raise Usage("no store is connected", "write a tajo.yaml (`tajo init`), or set BC_STORE_HASH.")
-        return names
+        """The connectors that run, or the one that is wanted. Raises `Unknown` where there is none."""
+        return self._wiring.names(wanted)
+
+    # --- connectors
+
+    async def connectors(self) -> answers.Connectors:
+        """How far all connectors are."""
+        names = sorted(self._wiring.settings.connectors)
+        return answers.Connectors([await self.status(name) for name in names])
+
+    async def connect(self, name: str, credentials: Credentials) -> answers.Connected:
+        """Connect a store, once its credentials have been seen to open what is needed; again is once.
+
+        They are kept in the ledger, encrypted. Raises `Mend` where the store or Brevo refuses them, and
+        `Usage` where the configuration file says already which store has this name.
+        """
+        wiring = self._wiring
+        connector = joined(wiring.settings.common, name, credentials)
+        written = name in wiring.written
+        if written and wiring.settings.connectors[name] != connector:
+            raise Usage(
+                f"the connector `{name}` is described in the configuration", "change it there instead."
+            )
+        trial = wiring.with_settings(wiring.settings)
+        trial.join({name: connector})
+        report = await examine(trial, name)
+        closed = [one for one in report.findings if one.grade == "mend" and one.check.startswith(DOORS)]
+        if closed:
+            raise Mend(closed[0].words, closed[0].mend)
+        async with trial.accounts(name, patience=SOON) as (store, _):
+            shop = await BigCommerceSource(store).open()
+        if not written:
+            async with wiring.ledger.begin() as tx:
+                kept = msgspec.to_builtins(credentials)
+                await connections.put(tx, wiring.ledger.secret, name, kept, wiring.now())
+            wiring.join({name: connector})
+            await self._runner.settings_changed()
+        notes = [f"{one.words} {one.mend}".strip() for one in report.findings if one.grade != "fine"]
+        return answers.Connected(connector=name, store=shop.name, currency=shop.currency, notes=notes)
+
+    async def disconnect(self, name: str) -> answers.HookChanges:
+        """Remove our webhooks and forget the credentials; what was synced stays where it is.
+
+        Raises `Usage` for a connector of the configuration file.
+        """
+        self._named(name)
+        if name in self._wiring.written:
+            raise Usage(f"the connector `{name}` is described in the configuration", "remove it there.")
+        try:
+            removed = await self.remove_hooks(name)
+        except Mend:  # whoever took the token away has closed the door behind them
+            removed = answers.HookChanges()
+        async with self._wiring.ledger.begin() as tx:
+            await connections.remove(tx, name)
+        self._wiring.leave(name)
+        await self._runner.settings_changed()
+        return removed
+
+    async def status(self, name: str) -> answers.Status:
+        """How far a connector is, and what waits."""
+        return msgspec.convert(await self._wiring.status(self._named(name)), answers.Status, strict=False)
+
+    # --- syncs
 
     async def sync(
         self,
         name: str,
         *,
         full: bool = False,
-        resources: frozenset[Resource] | None = None,
+        resources: Sequence[str] = (),
         believe_losses: bool = False,
         watch: Watch | None = None,
-    ) -> Account:
-        """Bring Brevo up to date with the store. Raises `Mend` when a human must act.
-
-        `believe_losses`: what is missing in the store's lists is gone, however much it is.
-        """
-        async with self._line(name, self._ledger) as line:
-            if watch:
-                watch(line)
-            await line.connector.open()
-            async with line.connector.attended():
-                return await line.connector.sync(
-                    full=full, resources=resources, believe_losses=believe_losses
-                )
+    ) -> answers.Run:
+        """Bring Brevo up to date with the store, to the end. `resources`: of customers, orders, products."""
+        wanted = parts(list(resources))
+        account = await self._runner.sync(
+            self._named(name), full=full, resources=wanted, believe_losses=believe_losses, watch=watch
+        )
+        return await self._ended(name, account)
 
     async def rehearse(
-        self,
-        name: str,
-        *,
-        full: bool = False,
-        resources: frozenset[Resource] | None = None,
-        watch: Watch | None = None,
-    ) -> tuple[Account, list[dict[str, Any]]]:
-        """What `sync` would do: its account, and field by field the difference of a few records."""
-        with tempfile.TemporaryDirectory(prefix="tajo-") as folder:
-            scratch = await open_ledger(f"sqlite:///{folder}/rehearsal.db", self._ledger.secret)
-            try:
-                await copy_ledger(self._ledger, scratch, name)
-                async with self._line(name, scratch, rehearse=True) as line:
-                    if watch:
-                        watch(line)
-                    await line.connector.open(create=False)
-                    async with line.connector.attended():
-                        account = await line.connector.sync(full=full, resources=resources)
-                    return account, await line.destination.differences(line.rehearsed)
-            finally:
-                await scratch.close()
+        self, name: str, *, full: bool = False, resources: Sequence[str] = (), watch: Watch | None = None
+    ) -> answers.Rehearsal:
+        """What a sync would do; nothing is written anywhere."""
+        account, differences = await self._wiring.rehearse(
+            self._named(name), full=full, resources=parts(list(resources)), watch=watch
+        )
+        run = told(name, account)
+        fields = {field: getattr(run, field) for field in run.__struct_fields__}
+        found = msgspec.convert(differences, list[answers.Difference])
+        return answers.Rehearsal(**fields, differences=found)
 
-    async def status(self, name: str, ledger: Ledger | None = None) -> dict[str, Any]:
-        """The SDK's fields (`connected, last_sync, customers_count, …`) and what waits or is parked.
+    async def plan(self, name: str, *, full: bool = False, resources: Sequence[str] = ()) -> answers.Plan:
+        """How many calls a sync would take, and how long at least."""
+        plan = await make_plan(self._wiring, self._named(name), full=full, resources=parts(list(resources)))
+        return msgspec.convert({**plan.summary(), "sentences": plan.sentences()}, answers.Plan)
 
-        `ledger`: the same on another connection, because counting takes long.
+    async def runs(self, name: str | None = None, *, after: str = "", limit: int = 50) -> answers.Runs:
+        """Runs, the newest first."""
+        names = [self._named(name)] if name else list(self._wiring.settings.connectors)
+        async with self._wiring.ledger.begin() as tx:
+            found = await runs.newest(tx, names, before=_number(after), limit=limit + 1)
+        page = found[:limit]
+        more = repr(page[-1][1].started_at) if len(found) > limit else None
+        return answers.Runs(runs=[recorded(*one) for one in page], next=more)
+
+    async def run(self, run: str) -> answers.Run:
+        """One run, by its id."""
+        async with self._wiring.ledger.begin() as tx:
+            found = await runs.find(tx, run)
+        if found is None or found[0] not in self._wiring.settings.connectors:
+            raise Unknown(f"there is no run `{run}`", "ask for the runs of the connector.")
+        return recorded(*found)
+
+    # --- failures
+
+    async def failures(self, name: str, *, after: str = "", limit: int = 100) -> answers.Failures:
+        """What could not be delivered, and why."""
+        async with self._wiring.ledger.begin() as tx:
+            last = _place(after) if after else None
+            found = await queue.parked_after(tx, self._named(name), last, limit=limit + 1)
+        page = found[:limit]
+        more = f"{page[-1].since!r}/{page[-1].key}" if len(found) > limit else None
+        return answers.Failures(failures=[_failure(name, one) for one in page], next=more)
+
+    async def all_failures(self, name: str) -> AsyncIterator[answers.Failure]:
+        """All of them, page by page."""
+        page = await self.failures(name)
+        while True:
+            for one in page.failures:
+                yield one
+            if page.next is None:
+                return
+            page = await self.failures(name, after=page.next)
+
+    async def replay(self, name: str, keys: Sequence[str] = (), *, watch: Watch | None = None) -> answers.Run:
+        """Look at failed records again and deliver them; none named: all of them."""
+        wanted = [as_key(word) for word in keys] or None
+        return told(name, await self._runner.replay(self._named(name), wanted, watch=watch))
+
+    # --- webhooks
+
+    async def hooks(self, name: str) -> answers.Hooks:
+        """All webhooks of the store's API account, ours and others."""
+        async with self._wiring.accounts(self._named(name)) as (store, _):
+            rows = await webhooks.listed(self._wiring, name, store)
+        return answers.Hooks([answers.Hook(connector=name, **row) for row in rows])
+
+    async def register_hooks(self, name: str) -> answers.HookChanges:
+        """See that store and Brevo call this server; what is missing or broken is made right."""
+        return await self._change_hooks(name, webhooks.register)
+
+    async def remove_hooks(self, name: str) -> answers.HookChanges:
+        """Remove our webhooks; those of others stay."""
+        return await self._change_hooks(name, webhooks.remove)
+
+    async def _change_hooks(self, name: str, change: Callable[..., Any]) -> answers.HookChanges:
+        async with self._wiring.accounts(self._named(name)) as (store, brevo):
+            report = await change(self._wiring, name, store, brevo)
+        return msgspec.convert(webhooks.summary(report), answers.HookChanges)
+
+    async def handle_webhook(self, name: str, *, topic: str, payload: Mapping[str, Any]) -> answers.Noted:
+        """Note a webhook that somebody received in an application of their own, who knows it to be genuine.
+
+        `topic`: its scope. `payload`: the whole body, or just its `data`. It is on disk before this returns.
         """
-        async with (ledger or self._ledger).begin() as tx:
-            told, met = await known.counts(tx, name), await people.counts(tx, name)
-            last = await runs.last_run(tx, name, "done")
-            newest = await runs.last_run(tx, name)
-            parked = await queue.count_parked(tx, name)
-            waiting = await queue.count_due(tx, name)
-            outgoing_ = await outgoing.count(tx, name)
-            heard = await counts.heard(tx, name)
-            tallies = await counts.tallies(tx, name)
-            sequences = await sequence_rows.counts(tx, name)
-            deeds = await sequence_rows.done(tx, name)
-        last_heard = max((one.heard_at for one in heard.values()), default=None)
-        running = newest if newest and newest.state == "running" else None
-        return {
-            "connector": name,
-            "connected": newest is not None,
-            "last_sync": last and last.finished_at and _iso(last.finished_at),
-            "syncing": running is not None,
-            "progress": running and _progress(running, self._clock.now()),
-            "customers_count": met["customers"],
-            "orders_count": met["orders"],
-            "products_count": told.get(Resource.PRODUCTS, 0),
-            "contacts_count": met["contacts"],
-            "failures_count": parked,
-            "queued_count": waiting,
-            "outgoing_count": outgoing_,
-            "webhooks_count": sum(one.notices for one in heard.values()),
-            "last_webhook": last_heard and _iso(last_heard),
-            "healed_count": tallies.get("healed", 0),
-            "sequences": sequences,
-            "deeds": deeds,
-        }
+        await handle_webhook(self._wiring, self._named(name), topic, payload)
+        return answers.Noted(connector=name)
 
-    async def failures(self, name: str) -> list[Parked]:
-        """Everything that could not be delivered, with its reason."""
-        async with self._ledger.begin() as tx:
-            return await queue.all_parked(tx, name)
+    # --- looking closer
 
-    async def replay(
-        self, name: str, keys: Sequence[Key] | None = None, *, watch: Watch | None = None
-    ) -> Account:
-        """Try these failures again (None: all of them)."""
-        wanted = await self.parked(name, keys)
-        async with self._line(name, self._ledger) as line:
-            if watch:
-                watch(line)
-            await line.connector.open()
-            async with line.connector.attended():
-                return await line.connector.replay(wanted)
-
-    async def parked(self, name: str, keys: Sequence[Key] | None) -> Sequence[Key]:
-        """These keys, or all that are among the failures. Raises `Unknown` for one that is not."""
-        parked = [entry.key for entry in await self.failures(name)]
-        if keys is None:
-            return parked
-        unknown = [str(key) for key in keys if key not in parked]
-        if unknown:
-            raise Unknown(f"not among the failures: {', '.join(unknown)}", "see `tajo failures list`.")
-        return keys
-
-    def rules(self, name: str) -> Rules:
-        """What the merchant of this connector wants to see in Brevo."""
-        return _rules(name, self.settings.connectors[name])
-
-    def policy(self, name: str) -> Policy:
-        """What the merchant of this connector wants of the machine."""
-        return _policy(self.settings.connectors[name], self.rules(name))
-
-    @property
-    def ledger(self) -> Ledger:
-        """What is remembered of all connectors."""
-        return self._ledger
-
-    @asynccontextmanager
-    async def attend(
-        self, name: str, journal: Callable[[str], None], ears: Ears = DEAF
-    ) -> AsyncIterator[Line]:
-        """A connector at work for good: nobody else may work on it. Raises `Mend`, and `Later`."""
-        left = self.settings.connectors[name].left_to_others / 100
-        async with self._line(name, self._ledger, journal=journal, left_to_others=left, ears=ears) as line:
-            await line.connector.open()
-            async with line.connector.attended():
-                yield line
-
-    def automation(self, name: str, store: Store) -> Automation:
-        """What the enabled skills do, for this store."""
-        settings = self.settings.connectors[name]
-        own = {int(id_): one.url for id_, one in settings.storefronts.items() if one.url}
-        urls = {id_: one.url for id_, one in store.storefronts.items() if one.url} | own
-        messages = settings.messages
-        manners = Manners(
-            daily_cap=messages.daily_cap,
-            quiet=messages.quiet_hours,
-            timezone=messages.timezone or store.timezone,
-            sms_sender=messages.sms_sender or "",
-            whatsapp_sender=messages.whatsapp_sender or "",
-        )
-        return Playbook(
-            self.settings.skills.skills.values(), manners, Shop(currency=store.currency, urls=urls)
+    async def preview(self, name: str, kind: str, record: int) -> answers.Preview:
+        """The exact payload of a record, and where each value came from. `kind`: customer, order, product."""
+        return msgspec.convert(
+            await preview(self._wiring, self._named(name), as_kind(kind), record), answers.Preview
         )
 
-    def recovery_link(self, name: str, cart: Key) -> str:
-        """The address that brings a cart back; empty where nobody could reach us."""
-        url = self.settings.server.public_url
-        return link(self._ledger.secret, url, name, cart.id, self._clock.now()) if url else ""
+    async def doctor(self, name: str) -> answers.Diagnosis:
+        """Examine everything that the connector stands on; each finding comes with its mend."""
+        report = await examine(self._wiring, self._named(name))
+        return msgspec.convert(report.summary(), answers.Diagnosis)
 
-    def locations(self, name: str) -> Locations | None:
-        """The locations whose stock counts; None: what the catalogue says."""
-        named = self.settings.connectors[name].inventory
-        if named == "default_location":
-            return None
-        return Locations(frozenset() if isinstance(named, str) else frozenset(named))
+    async def audit(
+        self, name: str, *, repair: bool = False, values: bool = False, watch: Watch | None = None
+    ) -> answers.Audit:
+        """Compare all that Brevo should hold with what it holds; takes as long as a full sync reads.
 
-    async def ready(self) -> bool:
-        """The ledger answers."""
-        async with self._ledger.begin() as tx:
-            await queue.count_due(tx, "")
-        return True
+        `repair`: tell anew what differs. `values`: show what the fields are, which is personal data.
+        """
+        return await audit(self._wiring, self._named(name), repair=repair, values=values, watch=watch)
 
-    @property
-    def address(self) -> str:
-        """Where people find this server, without a slash at the end."""
-        server = self.settings.server
-        host = f"[{server.host}]" if ":" in server.host else server.host
-        return (server.public_url or f"http://{host}:{server.port}").rstrip("/")
+    async def forget(self, email: str) -> answers.Forgotten:
+        """Delete a person from Brevo and from the ledger for good, and write down that it was done."""
+        record = await forget(self._wiring, email)
+        known = msgspec.to_builtins(record)
+        return msgspec.convert({**known, "sentences": record.sentences()}, answers.Forgotten)
 
-    @property
-    def folder(self) -> Path:
-        """Where files of our own lie: beside the SQLite file, or the current folder."""
-        return folder_of(self.settings)
+    # --- in common
 
-    @asynccontextmanager
-    async def accounts(
-        self,
-        name: str,
-        *,
-        clock: Clock | None = None,
-        patience: Patience | None = None,
-        left_to_others: float = 0.0,
-        ears: Ears = DEAF,
-    ) -> AsyncIterator[tuple[StoreApi, BrevoApi]]:
-        """Store and Brevo account of one connector, to be called directly; closed afterwards."""
-        settings, brevo = self.settings.connectors[name], self.settings.brevo
-        async with AsyncExitStack() as stack:
-            store = StoreApi(
-                settings.store_hash,
-                settings.access_token.get_secret_value(),
-                api_url=settings.api_url,
-                client_id=settings.client_id or "",
-                clock=clock or self._clock,
-                patience=patience,
-                left_to_others=left_to_others,
-                heard=ears.store,
-            )
-            stack.push_async_callback(store.close)
-            account = BrevoApi(
-                brevo.api_key.get_secret_value(),
-                api_url=brevo.api_url,
-                tier=brevo.plan,
-                clock=clock or self._clock,
-                patience=patience,
-                heard=ears.brevo,
-            )
-            stack.push_async_callback(account.close)
-            yield store, account
+    def _named(self, name: str) -> str:
+        return self._wiring.names(name)[0]
 
-    @asynccontextmanager
-    async def _line(
-        self,
-        name: str,
-        ledger: Ledger,
-        *,
-        rehearse: bool = False,
-        journal: Callable[[str], None] = lambda _: None,
-        left_to_others: float = 0.0,
-        ears: Ears = DEAF,
-    ) -> AsyncIterator[Line]:
-        """Source, destination and connector of one store, with their connections open."""
-        async with self.accounts(name, left_to_others=left_to_others, ears=ears) as (store, brevo):
-            source = BigCommerceSource(store, clock=self._clock, locations=self.locations(name))
-            destination = BrevoDestination(
-                brevo, self.rules(name), clock=self._clock, link=partial(self.recovery_link, name)
-            )
-            rehearsal = Rehearsal(destination) if rehearse else None
-            connector = Connector(
-                name,
-                source,
-                rehearsal or destination,
-                ledger,
-                self.policy(name),
-                self._clock.now,
-                automation=partial(self.automation, name),
-                journal=journal,
-                told=ears.told,
-            )
-            sequences = Sequences(
-                name,
-                source,
-                destination.actions,
-                ledger,
-                lambda: connector.automation,
-                self._clock.now,
-                link=partial(self.recovery_link, name),
-                journal=journal,
-            )
-            samples = rehearsal.samples if rehearsal else {}
-            yield Line(name, source, destination, connector, sequences, (store, brevo), samples)
+    async def _ended(self, name: str, account: Account) -> answers.Run:
+        async with self._wiring.ledger.begin() as tx:
+            found = await runs.find(tx, account.run)
+        run = told(name, account)
+        if found is None:
+            return run
+        kept = recorded(*found)
+        moments = {"started_at": kept.started_at, "finished_at": kept.finished_at, "state": kept.state}
+        return msgspec.structs.replace(run, **moments)
 
 
-@asynccontextmanager
-async def open_tajo(
-    settings: config.Settings, env: Mapping[str, str], *, clock: Clock | None = None
-) -> AsyncIterator[Tajo]:
-    """Open the ledger that the settings name. Raises `Mend` when it cannot be used.
+def told(name: str, account: Account, *, state: str = "") -> answers.Run:
+    """A run as its account tells it. `state`: left out once it has come to an end, or was cut short."""
+    state = state or ("running" if account.troubles else "done")
+    return _run(name, account.progress(), run=account.run, mode=account.mode, state=state)
 
-    The stores that were connected at run time are there, too, but for those whose name the settings use.
-    """
-    ledger = await open_ledger(settings.database_url, _secret(settings, env))
+
+def recorded(name: str, record: RunRecord) -> answers.Run:
+    """A run as the ledger keeps it."""
+    return _run(
+        name,
+        record.account,
+        run=record.id,
+        mode=str(record.account.get("mode") or record.mode),
+        state=record.state,
+        started_at=moment(record.started_at),
+        finished_at=None if record.finished_at is None else moment(record.finished_at),
+    )
+
+
+def _run(name: str, account: Mapping[str, Any], **more: Any) -> answers.Run:
+    calls = {
+        side: account[key]
+        for side, key in (("bigcommerce", "source_calls"), ("brevo", "destination_calls"))
+        if key in account
+    }
+    given = {
+        key: account[key]
+        for key in ("resources", "expected", "notes", "troubles", "seconds", "floor_seconds")
+        if key in account
+    }
+    return msgspec.convert({**given, **more, "connector": name, "calls": calls}, answers.Run)
+
+
+def _failure(name: str, entry: Parked) -> answers.Failure:
+    return answers.Failure(
+        connector=name,
+        key=str(entry.key),
+        reason=entry.reason,
+        since=moment(int(entry.since)),
+        attempts=entry.attempts,
+    )
+
+
+def as_kind(word: str) -> str:
+    """What can be previewed. Raises `Usage` for anything else."""
+    if word not in KINDS:
+        raise Usage(f"cannot preview a `{word}`", f"use one of these: {', '.join(KINDS)}.")
+    return word
+
+
+def as_key(word: str) -> Key:
+    """`orders/17`. Raises `Usage` for what is none."""
+    resource, _, id_ = word.partition("/")
+    if resource not in list(Resource) or not (id_.isascii() and id_.isdecimal()):
+        raise Usage(f"`{word}` names no record", "write it as the list of failures does, e.g. orders/17.")
+    return Key(Resource(resource), int(id_))
+
+
+def _place(after: str) -> Parked:
+    """The failure behind which a page begins."""
+    since, _, key = after.partition("/")
+    return Parked(as_key(key), "", _number(since) or 0.0, 0.0, 0)
+
+
+def _number(word: str) -> float | None:
     try:
-        tajo = Tajo(settings, ledger, clock or Clock())
-        async with ledger.begin() as tx:
-            found = await connections.all_of(tx, ledger.secret)
-        stores = {
-            name: config.joined(settings.common, name, msgspec.convert(kept, config.Credentials))
-            for name, kept in found.items()
-            if name not in tajo.written
-        }
-        tajo.join(stores)
-        yield tajo
-    finally:
-        await ledger.close()
-
-
-def parts(words: list[str]) -> frozenset[Resource] | None:
-    """The resources that the words of `--resource` stand for. Raises `Usage` for an unknown one."""
-    unknown = [word for word in words if word not in LISTED_PARTS]
-    if unknown:
-        raise Usage(f"unknown resource `{unknown[0]}`", f"use one of these: {', '.join(LISTED_PARTS)}.")
-    return frozenset().union(*(PARTS[word] for word in words)) if words else None
-
-
-def _rules(name: str, settings: config.Connector) -> Rules:
-    lists = settings.lists
-    default = Lists()
-    return Rules(
-        mapping=_mapping(settings),
-        lists=Lists(
-            all_customers=lists.all_customers or default.all_customers,
-            buyers=lists.buyers or default.buyers,
-            subscribers=lists.subscribers,
-            abandoned_cart=lists.abandoned_cart,
-        ),
-        storefronts={
-            int(id_): StorefrontRules(lists=one.lists, url=one.url or "")
-            for id_, one in settings.storefronts.items()
-        },
-        consent=ConsentMode(settings.consent),
-        id_prefix="" if name == "bigcommerce" else f"{name}-",
-        events=_events(name, settings),
-        event_contacts=_event_contacts(settings),
-        cart_layout=CartLayout(settings.cart.brevo_events),
-    )
-
-
-def _event_contacts(settings: config.Connector) -> dict[EventKind, str]:
-    """Whose the events are that are about no person: of all about stock, unless it has a line of its own."""
-    named = {EVENTS[line.scope]: line.contact for line in settings.webhooks if line.contact}
-    stock = named.get(EventKind.INVENTORY_CHANGED)
-    return (dict.fromkeys(STOCK, stock) if stock else {}) | named
-
-
-def _events(name: str, settings: config.Connector) -> dict[EventKind, str]:
-    """Which events are told, and under which name."""
-    if not settings.webhooks:
-        return {kind: str(kind) for kind in EventKind}
-    unknown = [line.scope for line in settings.webhooks if line.scope not in EVENTS]
-    if unknown:
-        raise Usage(
-            f"connectors.{name}.webhooks: `{unknown[0]}` stands for no event",
-            f"use some of these: {', '.join(EVENTS)}.",
-        )
-    own = {kind: str(kind) for kind in UNSCOPED}
-    return own | {EVENTS[line.scope]: line.destination for line in settings.webhooks}
-
-
-def _mapping(settings: config.Connector) -> tuple[Rule, ...]:
-    """Without orders there are no metrics, and a zero would be a lie."""
-    metrics = {"orders_count", "total_spent", "first_order_date", "last_order_date", "average_order_value"}
-    return tuple(rule for rule in settings.rules if settings.sync.orders or rule.path not in metrics)
-
-
-def _policy(settings: config.Connector, rules: Rules) -> Policy:
-    resources = [PARTS[part] for part in PARTS if getattr(settings.sync, part)]
-    counted = settings.order_statuses.counted
-    return Policy(
-        resources=frozenset().union(*resources),
-        counted=counted,
-        placed=settings.order_statuses.placed,
-        unfinished=UNFINISHED,
-        unsold=UNSOLD,
-        stock=settings.sync.inventory,
-        abandoned_after=settings.cart.abandoned_after.total_seconds(),
-        abandoned_value=settings.cart.min_value,
-        abandoned_listed=settings.sync.customers and settings.lists.abandoned_cart is not None,
-        farewell=Farewell(settings.delete_behavior),
-        rules=f"{rules.fingerprint()}:{_digest(sorted(counted), settings.inventory)}",
-    )
-
-
-def _digest(*words: object) -> str:
-    return blake2b(repr(words).encode(), digest_size=8).hexdigest()
-
-
-def folder_of(settings: config.Settings) -> Path:
-    """Where files of our own lie: beside the SQLite file, or the current folder."""
-    url = make_url(settings.database_url)
-    in_file = url.drivername.startswith("sqlite") and url.database and url.database != ":memory:"
-    return Path(str(url.database)).parent if in_file else Path()
-
-
-def remembers(settings: config.Settings) -> bool:
-    """Whether there may be a ledger already: a file is looked for, a server is not asked."""
-    url = make_url(settings.database_url)
-    return not url.drivername.startswith("sqlite") or Path(url.database or "").is_file()
-
-
-def _secret(settings: config.Settings, env: Mapping[str, str]) -> Secret:
-    return find_secret(env.get("TAJO_SECRET_KEY"), folder_of(settings) / "tajo.key")
-
-
-def _progress(run: runs.RunRecord, now: float) -> dict[str, Any]:
-    """Records seen and expected, and how many seconds the rest takes at the pace so far (None: unknown)."""
-    tallies: dict[str, dict[str, int]] = run.account.get("resources", {})
-    totals: dict[str, int | None] = run.account.get("expected", {})
-    seen = sum(tallies[name]["seen"] for name in totals)
-    expected = sum(max(total or 0, tallies[name]["seen"]) for name, total in totals.items())
-    spent = now - run.started_at
-    left = round((expected - seen) * spent / seen) if seen and spent > 0 else None
-    return {"seen": seen, "expected": expected, "seconds_left": left}
-
-
-def _iso(seconds: float) -> str:
-    return moment(seconds).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return float(word) if word else None
+    except ValueError:
+        raise Usage("`after` is no place in the list", "use `next` of the page before.") from None

@@ -19,7 +19,6 @@ from typing import Any
 import msgspec
 
 from tajo.answers import Audit, Changed, Example, Part
-from tajo.app import Line, Tajo, Watch
 from tajo.bigcommerce import BigCommerceSource
 from tajo.brevo import Api, BrevoDestination, holdings
 from tajo.brevo.api import WholeRow
@@ -48,6 +47,7 @@ from tajo.sync.moments import moment
 from tajo.sync.ports import Outbox, Settle
 from tajo.sync.rehearsal import Rehearsal
 from tajo.sync.sequences import Sequences
+from tajo.wiring import Line, Watch, Wiring
 
 EXAMPLES = 20
 """Of each resource and state."""
@@ -81,7 +81,7 @@ PHONELESS = "contacts: {:,} that lack their phone in Brevo, which refuses some n
 
 
 async def audit(
-    tajo: Tajo, name: str, *, repair: bool = False, values: bool = False, watch: Watch | None = None
+    wiring: Wiring, name: str, *, repair: bool = False, values: bool = False, watch: Watch | None = None
 ) -> Audit:
     """Compare all that Brevo should hold with what it holds.
 
@@ -89,16 +89,16 @@ async def audit(
     the examples hold what the fields are, which is personal data. Raises `Usage` before the first sync has
     ended, `Mend` where a human must act, `Busy` where somebody else works on the connector (in a repair).
     """
-    async with tajo.ledger.begin() as tx:
+    async with wiring.ledger.begin() as tx:
         swept = await runs.swept_since(tx, name)
     if not swept:
         raise Usage(f"{name} was never synced to the end, so Brevo cannot agree with it", "run `tajo sync`.")
     with tempfile.TemporaryDirectory(prefix="tajo-") as folder:
-        notes = await open_ledger(f"sqlite:///{folder}/findings.db", tajo.ledger.secret)
+        notes = await open_ledger(f"sqlite:///{folder}/findings.db", wiring.ledger.secret)
         try:
             async with notes.begin() as tx:
                 await findings.make(tx)
-            auditor = Auditor(tajo, name, notes, folder, watch, values=values)
+            auditor = Auditor(wiring, name, notes, folder, watch, values=values)
             await auditor.look()
             if repair:
                 await auditor.repair()
@@ -313,15 +313,15 @@ class Auditor:
     """Looks at both sides, more than once if need be. Its notes lie in a scratch database of their own."""
 
     def __init__(
-        self, tajo: Tajo, name: str, notes: Ledger, folder: str, watch: Watch | None, *, values: bool
+        self, wiring: Wiring, name: str, notes: Ledger, folder: str, watch: Watch | None, *, values: bool
     ) -> None:
-        self._tajo = tajo
+        self._wiring = wiring
         self._name = name
         self._notes = notes
         self._folder = folder
         self._watch = watch or (lambda _: None)
         self._values = values
-        self._began = tajo.now()
+        self._began = wiring.now()
         self._since = self._began
         self._looks = 0
         self._mended = False
@@ -342,13 +342,13 @@ class Auditor:
         before = await self._differing()
         if not before:
             return
-        async with self._tajo.attend(self._name, lambda _: None) as line:
+        async with self._wiring.attend(self._name, lambda _: None) as line:
             self._watch(line)
-            await self._doubt(self._tajo.ledger)
+            await self._doubt(self._wiring.ledger)
             account = await line.connector.replay([])
             self._troubles += account.troubles
             self._count(line.source.calls, line.destination.calls)
-        self._since, self._mended = self._tajo.now(), True
+        self._since, self._mended = self._wiring.now(), True
         if before > LOOKED_AGAIN:
             async with self._notes.begin() as tx:
                 await findings.forget_judgements(tx)
@@ -364,23 +364,23 @@ class Auditor:
     async def _examine(self, *, again: bool, pause: float = 0.0) -> None:
         """One look, on a fresh copy of the ledger: at everything, or `again` at what differs."""
         self._looks += 1
-        tajo, name = self._tajo, self._name
-        async with self._copy() as copy, tajo.accounts(name) as (store, brevo):
+        wiring, name = self._wiring, self._name
+        async with self._copy() as copy, wiring.accounts(name) as (store, brevo):
             await store.clock.sleep(pause)
-            source = BigCommerceSource(store, locations=tajo.locations(name))
-            destination = BrevoDestination(brevo, tajo.rules(name), clock=store.clock)
+            source = BigCommerceSource(store, locations=wiring.locations(name))
+            destination = BrevoDestination(brevo, wiring.rules(name), clock=store.clock)
             examiner = Examiner(
                 destination,
                 brevo,
                 self._notes,
-                tajo.ledger,
+                wiring.ledger,
                 name,
                 self._shown,
                 look=self._looks,
                 again=again,
                 values=self._values,
             )
-            connector = Connector(name, source, examiner, copy, tajo.policy(name), tajo.now)
+            connector = Connector(name, source, examiner, copy, wiring.policy(name), wiring.now)
             self._watch(self._line(source, destination, connector, (store, brevo), copy))
             await connector.open(create=False)
             in_part = await (self._read_again(examiner) if again else self._read(examiner))
@@ -402,9 +402,9 @@ class Auditor:
     @asynccontextmanager
     async def _copy(self) -> AsyncIterator[Ledger]:
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-            copy = await open_ledger(f"sqlite:///{folder}/copy.db", self._tajo.ledger.secret)
+            copy = await open_ledger(f"sqlite:///{folder}/copy.db", self._wiring.ledger.secret)
             try:
-                await copy_ledger(self._tajo.ledger, copy, self._name)
+                await copy_ledger(self._wiring.ledger, copy, self._name)
                 async with copy.begin() as tx:
                     await findings.clear_the_desk(tx, self._name)
                 yield copy
@@ -425,14 +425,14 @@ class Auditor:
             destination.actions,
             copy,
             lambda: connector.automation,
-            self._tajo.now,
+            self._wiring.now,
             link=lambda _: "",
             journal=lambda _: None,
         )
         return Line(self._name, source, destination, connector, sequences, apis)
 
     async def _read(self, examiner: Examiner) -> set[str]:
-        resources = self._tajo.policy(self._name).resources
+        resources = self._wiring.policy(self._name).resources
         for kind in GOODS:
             if Resource(kind) in resources:
                 await examiner.read(kind)
@@ -477,7 +477,7 @@ class Auditor:
                     for one in part
                     if one.key.resource is not Resource.EVENTS
                 }
-                await queue.enqueue(tx, self._name, keys, now=self._tajo.now())
+                await queue.enqueue(tx, self._name, keys, now=self._wiring.now())
 
     async def _doubt_contacts(self, tx: Tx, part: Sequence[Finding]) -> None:
         unseal = self._notes.secret.unseal
@@ -489,7 +489,7 @@ class Auditor:
         }
         await people.forget_contact(tx, self._name, missing)
         met = [(person, row.id) for person, row in there.items()]
-        await people.meet_contacts(tx, self._name, met, self._tajo.now())
+        await people.meet_contacts(tx, self._name, met, self._wiring.now())
         free = [person for person, row in there.items() if not row.emailBlacklisted]
         await people.lift_blocks(tx, self._name, free)
         await people.release(tx, self._name, list(there))
@@ -518,7 +518,7 @@ class Auditor:
 
     async def _put_off(self, copy: Ledger) -> None:
         """What is queued, rendered or on its way, or was told meanwhile, does not differ yet."""
-        real, name = self._tajo.ledger, self._name
+        real, name = self._wiring.ledger, self._name
         async for keys in findings.queued(real, name):
             async with copy.begin() as tx:
                 persons = await findings.touched(tx, name, keys)
@@ -537,7 +537,7 @@ class Auditor:
                     told = await findings.told_since(tx, name, [one.name for one in part], self._since)
                 else:
                     keys = [one.key for one in part]
-                    landing = await findings.unsettled(tx, name, keys, self._tajo.now() - LANDING)
+                    landing = await findings.unsettled(tx, name, keys, self._wiring.now() - LANDING)
                     told = {one.name for one in part if one.key in landing}
             async with self._notes.begin() as tx:
                 await findings.put_off(tx, kind, told)
@@ -582,7 +582,7 @@ class Auditor:
             troubles=tuple(dict.fromkeys(self._troubles)),
             repaired=self._repaired,
             calls=dict(self._calls),
-            seconds=round(self._tajo.now() - self._began, 3),
+            seconds=round(self._wiring.now() - self._began, 3),
         )
 
     async def _part(
@@ -626,17 +626,17 @@ class Auditor:
 
     async def _unspoken(self) -> AsyncIterator[str]:
         """What was told, and is in no list of the store."""
-        resources = self._tajo.policy(self._name).resources
+        resources = self._wiring.policy(self._name).resources
         if Resource.CUSTOMERS in resources:
             count = 0
-            async for persons in findings.told_people(self._tajo.ledger, self._name):
+            async for persons in findings.told_people(self._wiring.ledger, self._name):
                 async with self._notes.begin() as tx:
                     count += len(await findings.unjudged(tx, CONTACTS, persons))
             if count:
                 yield UNSPOKEN.format(count)
         if Resource.ORDERS in resources:
             count = 0
-            async for ids in findings.told_orders(self._tajo.ledger, self._name):
+            async for ids in findings.told_orders(self._wiring.ledger, self._name):
                 async with self._notes.begin() as tx:
                     count += len(await findings.unjudged_ids(tx, Resource.ORDERS, ids))
             if count:

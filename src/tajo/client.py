@@ -25,10 +25,10 @@ import msgspec
 
 from tajo import answers, config
 from tajo.access import Doorkeeper
-from tajo.app import open_tajo
+from tajo.app import Tajo
 from tajo.config import Credentials
 from tajo.errors import Busy, Later, Mend, Refused, TajoError, Unknown, Usage
-from tajo.verbs import Verbs
+from tajo.wiring import open_wiring
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -145,12 +145,12 @@ class AsyncTajoClient:
             return httpx.AsyncClient(base_url=self._base_url, headers=headers, timeout=PATIENCE)
         from tajo.web import open_faces  # noqa: PLC0415 - whoever asks a server needs none
 
-        tajo = await self._stack.enter_async_context(
-            open_tajo(config.load(self._config_file, self._env), self._env)
+        wiring = await self._stack.enter_async_context(
+            open_wiring(config.load(self._config_file, self._env), self._env)
         )
         key = secrets.token_urlsafe()
         faces = await self._stack.enter_async_context(
-            open_faces(Verbs(tajo), Doorkeeper(tajo.ledger, tajo.now, master=key))
+            open_faces(Tajo(wiring), Doorkeeper(wiring.ledger, wiring.now, master=key))
         )
         headers["authorization"] = f"Bearer {key}"
         transport = httpx.ASGITransport(cast(Any, faces))  # Litestar has types of ASGI of its own

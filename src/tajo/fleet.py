@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from tajo import config, webhooks
-from tajo.app import DEAF, Ears, Tajo, Watch
 from tajo.bigcommerce.cart_recovery import CartRecovery
 from tajo.errors import Busy
 from tajo.http import Clock, Patience
@@ -16,6 +15,7 @@ from tajo.journal import Journal
 from tajo.server import Door, origins_of
 from tajo.sync.account import Account
 from tajo.sync.model import Key, Resource, Store
+from tajo.wiring import DEAF, Ears, Watch, Wiring
 from tajo.worker import Standing, Worker
 
 SHOPPER = Patience(attempts=3, first=0.3, longest=2.0)
@@ -29,9 +29,9 @@ class Fleet:
     """
 
     def __init__(
-        self, tajo: Tajo, journal: Journal, clock: Clock, ears: Callable[[str], Ears] = lambda _: DEAF
+        self, wiring: Wiring, journal: Journal, clock: Clock, ears: Callable[[str], Ears] = lambda _: DEAF
     ) -> None:
-        self._tajo = tajo
+        self._wiring = wiring
         self._journal = journal
         self._clock = clock
         self._ears = ears
@@ -79,7 +79,7 @@ class Fleet:
 
     async def replay(self, name: str, keys: Sequence[Key] | None, *, watch: Watch | None) -> Account:
         """Try failures again."""
-        return await self._worker(name).replay(await self._tajo.parked(name, keys), watch=watch)
+        return await self._worker(name).replay(await self._wiring.parked(name, keys), watch=watch)
 
     def _worker(self, name: str) -> Worker:
         if name not in self._workers:
@@ -88,22 +88,22 @@ class Fleet:
 
     async def settings_changed(self) -> None:
         """Follow the connectors that there are now, as they are now, and no others."""
-        there = self._tajo.settings.connectors
+        there = self._wiring.settings.connectors
         for name in [name for name, one in self._settings.items() if there.get(name) != one]:
             await self._dismiss(name)
         for name, one in there.items():
             if name not in self._settings:
                 self._settings[name] = one
-                self.doors[name] = Door(webhooks.trust(self._tajo, name), enabled=one.enabled)
+                self.doors[name] = Door(webhooks.trust(self._wiring, name), enabled=one.enabled)
                 if one.enabled:
                     await self._hire(name)
 
     async def _hire(self, name: str) -> None:
         self._stores[name] = stack = AsyncExitStack()
         ears, say = self._ears(name), partial(self._journal.tell, connector=name)
-        store, _ = await stack.enter_async_context(self._tajo.accounts(name, patience=SHOPPER, ears=ears))
-        self.tills[name] = CartRecovery(store, locations=self._tajo.locations(name))
-        worker = Worker(self._tajo, name, self._clock, say, partial(self._met, name), ears)
+        store, _ = await stack.enter_async_context(self._wiring.accounts(name, patience=SHOPPER, ears=ears))
+        self.tills[name] = CartRecovery(store, locations=self._wiring.locations(name))
+        worker = Worker(self._wiring, name, self._clock, say, partial(self._met, name), ears)
         self._workers[name] = worker
         self._tasks[name] = asyncio.create_task(worker.run())
 
@@ -119,7 +119,7 @@ class Fleet:
 
     def _met(self, name: str, store: Store) -> None:
         """From the storefronts of this store shoppers may wish to be told."""
-        settings = self._tajo.settings.connectors[name]
+        settings = self._wiring.settings.connectors[name]
         if settings.sync.inventory and settings.sync.products:
             own = (storefront.url or "" for storefront in settings.storefronts.values())
             told = (storefront.url for storefront in store.storefronts.values())

@@ -15,7 +15,6 @@ from typing import BinaryIO
 import msgspec
 from msgspec import Struct
 
-from tajo.app import Tajo
 from tajo.errors import Mend, Refused, Usage
 from tajo.sync.ledger import erasure, outgoing, queue
 from tajo.sync.ledger.erasure import Erased
@@ -27,6 +26,7 @@ from tajo.sync.shipping import event_key
 from tajo.sync.unsubscribes import UNSUBSCRIBES
 from tajo.sync.weigh import Ticket
 from tajo.sync.weigh.desk import plausible
+from tajo.wiring import Wiring
 
 RECORDS = "forgotten.jsonl"
 """All records, one JSON object a line (mode 600); beside the SQLite file, or in the current folder."""
@@ -81,7 +81,7 @@ class _Told(Struct, frozen=True):
 _read_event = msgspec.json.Decoder(_Told).decode
 
 
-async def forget(tajo: Tajo, email: str) -> Record:
+async def forget(wiring: Wiring, email: str) -> Record:
     """Delete a person's contact, erase them from the ledger, and write down that it was done.
 
     That is for all connectors, since they share one account. Doing it twice is harmless. Raises `Usage`
@@ -91,12 +91,12 @@ async def forget(tajo: Tajo, email: str) -> Record:
     email = email.strip().lower()
     if not plausible(email):
         raise Usage("that is no e-mail address", "write it as the store has it, such as name@example.com.")
-    person = tajo.ledger.secret.person(email)
-    any_name = next(iter(tajo.settings.connectors), None) or tajo.names()[0]
-    with _open_records(tajo.folder) as file:
-        async with tajo.accounts(any_name) as (store, brevo):
+    person = wiring.ledger.secret.person(email)
+    any_name = next(iter(wiring.settings.connectors), None) or wiring.names()[0]
+    with _open_records(wiring.folder) as file:
+        async with wiring.accounts(any_name) as (store, brevo):
             now = store.clock.now()
-            waited = await _note_wish(tajo, person, now)
+            waited = await _note_wish(wiring, person, now)
             try:
                 deleted = await brevo.delete_contact(email)
             except Refused as error:
@@ -105,9 +105,9 @@ async def forget(tajo: Tajo, email: str) -> Record:
                     "delete it in Brevo by hand, then run the same command again to erase the rest. "
                     "No sync tells Brevo of this person any more.",
                 ) from None
-        async with tajo.ledger.begin() as tx:
+        async with wiring.ledger.begin() as tx:
             for name in waited:  # what was weighed before the wish was known may wait by now
-                waited[name] += await _withdraw(tx, name, tajo.ledger.secret, person)
+                waited[name] += await _withdraw(tx, name, wiring.ledger.secret, person)
             erased = {name: await erasure.erase(tx, name, person) for name in waited}
         elsewhere = any(one.elsewhere for one in erased.values())
         record = Record(
@@ -115,19 +115,19 @@ async def forget(tajo: Tajo, email: str) -> Record:
             person=person.hex(),
             contact_deleted=deleted,
             erased={name: _rows(erased[name], waited[name]) for name in waited},
-            orders=[f"{_prefix(tajo, name)}{id_}" for name, one in erased.items() for id_ in one.told],
+            orders=[f"{_prefix(wiring, name)}{id_}" for name, one in erased.items() for id_ in one.told],
             remains=[ORDERS, STORE, UNDER_WAY, *([ELSEWHERE] if elsewhere else [])],
         )
         file.write(msgspec.json.encode(record) + b"\n")
     return record
 
 
-async def _note_wish(tajo: Tajo, person: bytes, now: float) -> dict[str, int]:
+async def _note_wish(wiring: Wiring, person: bytes, now: float) -> dict[str, int]:
     """From here on nothing new is told of a person; returns how much had waited to be, by connector."""
-    async with tajo.ledger.begin() as tx:
-        names = dict.fromkeys([*tajo.settings.connectors, *await erasure.holders(tx)])
+    async with wiring.ledger.begin() as tx:
+        names = dict.fromkeys([*wiring.settings.connectors, *await erasure.holders(tx)])
         await erasure.remember_wish(tx, names, person, now)
-        return {name: await _withdraw(tx, name, tajo.ledger.secret, person) for name in names}
+        return {name: await _withdraw(tx, name, wiring.ledger.secret, person) for name in names}
 
 
 async def _withdraw(tx: Tx, name: str, secret: Secret, person: bytes) -> int:
@@ -155,10 +155,10 @@ def _rows(erased: Erased, waited: int) -> dict[str, int]:
     return erased.rows | ({"outgoing": waited} if waited else {})
 
 
-def _prefix(tajo: Tajo, name: str) -> str:
+def _prefix(wiring: Wiring, name: str) -> str:
     """What stands before the ids of a connector's orders in Brevo; of one that is gone its name tells."""
-    if name in tajo.settings.connectors:
-        return tajo.rules(name).id_prefix
+    if name in wiring.settings.connectors:
+        return wiring.rules(name).id_prefix
     return f"{name}-"
 
 

@@ -26,14 +26,14 @@ from tajo.server import serve as listen
 from tajo.sync import unsubscribes
 from tajo.sync.ledger.inbox import open_inbox
 from tajo.sync.ledger.wishes import open_wishes
-from tajo.verbs import Verbs
 from tajo.web import Outlook, open_faces
+from tajo.wiring import Wiring
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 async def serve(
-    tajo: Tajo,
+    wiring: Wiring,
     *,
     host: str,
     port: int,
@@ -44,42 +44,42 @@ async def serve(
 ) -> None:
     """Take webhooks and follow every connector until `stop` is set. Raises `Mend` if it cannot listen."""
     clock = clock or Clock()
-    key = tajo.settings.api_key
-    keeper = Doorkeeper(tajo.ledger, clock.now, master=key.get_secret_value() if key else None)
+    key = wiring.settings.api_key
+    keeper = Doorkeeper(wiring.ledger, clock.now, master=key.get_secret_value() if key else None)
     meters, journal = Meters(clock.now), Journal(say, clock.now)
-    fleet = Fleet(tajo, journal, clock, meters.ears)
+    fleet = Fleet(wiring, journal, clock, meters.ears)
     warn = partial(journal.tell, level="warning")
-    lookout = Lookout(fleet, meters, alarms_of(tajo, clock, warn), clock, warn)
+    lookout = Lookout(fleet, meters, alarms_of(wiring, clock, warn), clock, warn)
 
     async def unsubscribed(people: Sequence[marketing.Unsubscribe]) -> None:
-        await unsubscribes.note(tajo.ledger, fleet.names, [person.email for person in people])
+        await unsubscribes.note(wiring.ledger, fleet.names, [person.email for person in people])
         for name in fleet.names:
             fleet.wake(name)
 
     async with (
-        open_inbox(tajo.ledger, fleet.wake) as inbox,
-        open_wishes(tajo.ledger, fleet.wake) as wishes,
+        open_inbox(wiring.ledger, fleet.wake) as inbox,
+        open_wishes(wiring.ledger, fleet.wake) as wishes,
         fleet.at_work(),
-        lookout.kept(tajo.ledger),
+        lookout.kept(wiring.ledger),
         open_faces(
-            Verbs(tajo, fleet),
+            Tajo(wiring, fleet),
             keeper,
-            may_call=lambda url: may_call(tajo.settings, host, url),
-            hosts=names(tajo.settings, host),
+            may_call=lambda url: may_call(wiring.settings, host, url),
+            hosts=names(wiring.settings, host),
             meters=meters,
             outlook=Outlook(
-                tajo=tajo, keeper=keeper, journal=journal, standing=fleet.standing, minutes=meters.minutes
+                wiring=wiring, keeper=keeper, journal=journal, standing=fleet.standing, minutes=meters.minutes
             ),
         ) as faces,
     ):
         app = make_app(
             fleet.doors,
-            BrevoDoor(marketing.Trust(webhooks.brevo_token(tajo)), unsubscribed),
+            BrevoDoor(marketing.Trust(webhooks.brevo_token(wiring)), unsubscribed),
             inbox,
-            tajo.ready,
+            wiring.ready,
             origins=fleet.origins,
             wishes=wishes,
-            links=Recovery(fleet.tills, tajo.ledger, clock.now),
+            links=Recovery(fleet.tills, wiring.ledger, clock.now),
             faces=cast(ASGIApp, faces),  # Litestar has types of ASGI of its own
         )
         token = await keeper.setup_token()
@@ -87,19 +87,19 @@ async def serve(
         def begun(url: str) -> None:
             listening(url)
             if token:
-                place = f"{tajo.settings.server.public_url or url}/setup?token={token}"
+                place = f"{wiring.settings.server.public_url or url}/setup?token={token}"
                 say(f"the dashboard has nobody yet; this link lets the first person in, for a day: {place}")
 
         counted = Counted(app, fleet.doors, meters.noticed)
         await listen(counted, host, port, stop=stop, listening=begun)
 
 
-def alarms_of(tajo: Tajo, clock: Clock, warn: Callable[[str], None]) -> Alarms | None:
+def alarms_of(wiring: Wiring, clock: Clock, warn: Callable[[str], None]) -> Alarms | None:
     """The alarms, if the settings say who is to be told of them."""
-    alerts = tajo.settings.alerts
+    alerts = wiring.settings.alerts
     if not (alerts.webhook or alerts.email):
         return None
-    return Alarms(tajo.ledger, Messengers(alerts, tajo.address, clock, warn).tell, clock.now)
+    return Alarms(wiring.ledger, Messengers(alerts, wiring.address, clock, warn).tell, clock.now)
 
 
 def names(settings: config.Settings, host: str) -> frozenset[str]:

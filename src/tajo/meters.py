@@ -22,11 +22,11 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from tajo.app import Ears
 from tajo.http import Call
 from tajo.series import Measured, Name, Series
 from tajo.sync.ledger.depths import Depth
 from tajo.sync.model import Resource, Verdict
+from tajo.wiring import Ears
 from tajo.worker import Standing
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST.partition("; charset")[0]

@@ -7,12 +7,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from tajo.app import Tajo
 from tajo.bigcommerce import BigCommerceSource
 from tajo.brevo import BrevoDestination, forecast
 from tajo.sync.ledger import runs
 from tajo.sync.model import Resource
 from tajo.sync.moments import moment
+from tajo.wiring import Wiring
 
 #: What is never read by itself: it comes with something else.
 UNREAD = frozenset({Resource.GUESTS, Resource.VARIANTS, Resource.CARTS})
@@ -87,15 +87,15 @@ class Plan(Struct, frozen=True, kw_only=True):
         }
 
 
-async def make_plan(tajo: Tajo, name: str, *, full: bool, resources: frozenset[Resource] | None) -> Plan:
+async def make_plan(wiring: Wiring, name: str, *, full: bool, resources: frozenset[Resource] | None) -> Plan:
     """Count what is to be read, in one call a resource, and reckon. Nothing is written anywhere."""
-    policy = tajo.policy(name)
+    policy = wiring.policy(name)
     wanted = policy.resources & (resources or policy.resources)
-    async with tajo.ledger.begin() as tx:
+    async with wiring.ledger.begin() as tx:
         outlook = await runs.outlook(tx, name, full=full, scope=",".join(sorted(wanted)), rules=policy.rules)
     since = {resource: outlook.since.get(resource) for resource in Resource if resource in wanted - UNREAD}
-    async with tajo.accounts(name) as (store, brevo):
-        source, destination = BigCommerceSource(store), BrevoDestination(brevo, tajo.rules(name))
+    async with wiring.accounts(name) as (store, brevo):
+        source, destination = BigCommerceSource(store), BrevoDestination(brevo, wiring.rules(name))
         await destination.open(await source.open(), create=False)
         reads, besides = source.calls, Counter(brevo.calls)  # a sync opens both, too
         records = {
@@ -124,7 +124,7 @@ async def make_plan(tajo: Tajo, name: str, *, full: bool, resources: frozenset[R
             census=census,
             calls={"BigCommerce": reads, "Brevo": writes.total()},
             seconds=max(source.floor_seconds(reads), brevo.limits.floor_seconds(writes), 1.0),
-            pace=_pace(store.limits.quota, tajo.settings.brevo.plan),
+            pace=_pace(store.limits.quota, wiring.settings.brevo.plan),
         )
 
 

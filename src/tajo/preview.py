@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from tajo.app import Tajo
 from tajo.bigcommerce import BigCommerceSource
 from tajo.brevo import BrevoDestination, Traced
 from tajo.errors import Unknown
@@ -22,6 +21,7 @@ from tajo.sync.ledger.store import Tx
 from tajo.sync.model import Batch, Contact, Customer, Order, Product, Resource, Write
 from tajo.sync.rehearsal import Rehearsal
 from tajo.sync.weigh import Desk, Policy, Weighed
+from tajo.wiring import Wiring
 
 KINDS = ("customer", "order", "product")
 
@@ -74,14 +74,14 @@ class Witness(Rehearsal):
         return writes
 
 
-async def preview(tajo: Tajo, name: str, kind: str, number: int) -> dict[str, Any]:
+async def preview(wiring: Wiring, name: str, kind: str, number: int) -> dict[str, Any]:
     """`{"kind", "id", "payloads": [{"request", "body", "values": [{"field", "value", "origin"}]}], "notes"}`.
 
     `notes`: sentences, such as why nothing would be sent. Raises `Usage` for what is not in the store.
     """
-    policy, resource = tajo.policy(name), RESOURCES[kind]
-    async with tajo.accounts(name) as (store, brevo):
-        source, destination = BigCommerceSource(store), BrevoDestination(brevo, tajo.rules(name))
+    policy, resource = wiring.policy(name), RESOURCES[kind]
+    async with wiring.accounts(name) as (store, brevo):
+        source, destination = BigCommerceSource(store), BrevoDestination(brevo, wiring.rules(name))
         await destination.open(await source.open(), create=False)
         batch = await source.fetch(resource, [number])
         change = batch.changes[0]
@@ -91,8 +91,8 @@ async def preview(tajo: Tajo, name: str, kind: str, number: int) -> dict[str, An
                 f"use the number that the address of the {kind}'s page in the control panel ends with.",
             )
         witness = Witness(destination)
-        async with tajo.ledger.begin() as tx:
-            desk = await _desk(tx, tajo, name, witness, policy, store.clock.now())
+        async with wiring.ledger.begin() as tx:
+            desk = await _desk(tx, wiring, name, witness, policy, store.clock.now())
             weighed = await WEIGH[resource](tx, desk=desk, batch=batch)
             notes = [*(destination.notes if resource is Resource.CUSTOMERS else ()), *weighed.notes]
             notes += await _gaps(tx, name, policy, resource)
@@ -102,12 +102,12 @@ async def preview(tajo: Tajo, name: str, kind: str, number: int) -> dict[str, An
     return {"kind": kind, "id": number, "payloads": payloads, "notes": notes}
 
 
-async def _desk(tx: Tx, tajo: Tajo, name: str, witness: Witness, policy: Policy, now: float) -> Desk:
+async def _desk(tx: Tx, wiring: Wiring, name: str, witness: Witness, policy: Policy, now: float) -> Desk:
     return Desk(
         connector=name,
         destination=witness,
         policy=policy,
-        secret=tajo.ledger.secret,
+        secret=wiring.ledger.secret,
         live_since=(await runs.connection(tx, name, now)).live_since,
         now=now,
         touch=False,

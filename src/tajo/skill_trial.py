@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tajo.app import Tajo
 from tajo.bigcommerce import BigCommerceSource
 from tajo.brevo import BrevoDestination
 from tajo.errors import Usage
@@ -36,6 +35,7 @@ from tajo.sync.sequences import Sequences, Whose
 from tajo.sync.sequences import running as running_of
 from tajo.sync.weigh.contacts import buyer, metrics
 from tajo.sync.weigh.desk import plausible
+from tajo.wiring import Wiring
 
 STOCK = frozenset({EventKind.INVENTORY_CHANGED, EventKind.LOW_STOCK, EventKind.BACK_IN_STOCK})
 
@@ -84,12 +84,12 @@ class Answer(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-async def try_skill(tajo: Tajo, name: str, skill: Skill, question: Question) -> Answer:
+async def try_skill(wiring: Wiring, name: str, skill: Skill, question: Question) -> Answer:
     """What a skill would do for somebody, whether it is enabled or not.
 
     Raises `Usage` for what is not there, what contradicts itself, and what does not say whom it is about.
     """
-    on = _with(tajo, skill)
+    on = _with(wiring, skill)
     async with on.accounts(name) as (store_api, brevo):
         source = BigCommerceSource(store_api, locations=on.locations(name))
         store = await source.open()
@@ -110,7 +110,7 @@ async def try_skill(tajo: Tajo, name: str, skill: Skill, question: Question) -> 
 class _Stage:
     """Everything that one question needs, and the moment that it is about."""
 
-    tajo: Tajo
+    wiring: Wiring
     name: str
     skill: Skill
     zone: ZoneInfo
@@ -148,7 +148,7 @@ class _Stage:
     async def _look(self, key: Key, uuid: str = "") -> Subject | None:
         """The record as it is now; None if it is gone, or was bought."""
         if key.resource is Resource.CARTS:
-            async with self.tajo.ledger.begin() as tx:
+            async with self.wiring.ledger.begin() as tx:
                 facts = (await carts.recall(tx, self.name, [key.id])).get(key.id)
             if facts and facts.state in carts.ENDED:
                 return None
@@ -163,14 +163,14 @@ class _Stage:
     # --- a sequence that runs already
 
     async def _running(self, subject: Key | None, email: str, event: str) -> list[Kept]:
-        person = self.tajo.ledger.secret.person(email) if email else None
-        async with self.tajo.ledger.begin() as tx:
+        person = self.wiring.ledger.secret.person(email) if email else None
+        async with self.wiring.ledger.begin() as tx:
             found = await ledger.waiting(tx, self.name, self.skill.name, person=person, subject=subject)
         return [kept for kept in found if event in ("", kept.event)]
 
     async def _goes_on(self, running: Sequence[Kept], subject: Subject | None) -> Answer:
         kept, *others = running
-        whose = self.tajo.ledger.secret.unseal(kept.sealed, kept.person, Whose)
+        whose = self.wiring.ledger.secret.unseal(kept.sealed, kept.person, Whose)
         waits = running_of(kept, whose)
         standing = await self.performer.standing(whose.email)
         seen = await self.machine.situation(kept, whose.data, subject, standing)
@@ -186,8 +186,8 @@ class _Stage:
         self, question: Question, named: Key | None, record: Subject | None, email: str
     ) -> Answer:
         event = _event(self.skill, question, named)
-        person = self.tajo.ledger.secret.person(email)
-        async with self.tajo.ledger.begin() as tx:
+        person = self.wiring.ledger.secret.person(email)
+        async with self.wiring.ledger.begin() as tx:
             facts = (await people.facts(tx, self.name, [person]))[person]
             silent = bool(await erasure.forgotten(tx, self.name, [person]))
         if silent:
@@ -230,7 +230,7 @@ class _Stage:
         resource = about(event) if event else Resource.CUSTOMERS
         if resource is Resource.CUSTOMERS and facts.primary:
             return Key(resource, facts.primary)
-        async with self.tajo.ledger.begin() as tx:
+        async with self.wiring.ledger.begin() as tx:
             uuid = await asked.newest_cart(tx, self.name, person)
             order = await asked.newest_order(tx, self.name, person)
         if resource is Resource.CARTS and uuid:
@@ -262,7 +262,7 @@ class _Stage:
 
     async def _round(self, last: float) -> tuple[float, str]:
         """The round that finds their silence since `last` long enough; or why there is none."""
-        async with self.tajo.ledger.begin() as tx:
+        async with self.wiring.ledger.begin() as tx:
             met = (await ledger.last_rounds(tx, self.name)).get(self.skill.name, self.at)
         spans = [met - one.until for one in self.automation.candidates(self.skill.name, met, met)]
         found = [
@@ -276,7 +276,7 @@ class _Stage:
 
     def _unheard(self, event: str, record: Subject) -> str:
         """Why the machine would not hear of such an event; empty if it would."""
-        policy = self.tajo.policy(self.name)
+        policy = self.wiring.policy(self.name)
         if about(event) not in policy.resources:
             return f"`sync.{about(event)}` is off"
         if event in STOCK and not policy.stock:
@@ -291,9 +291,9 @@ class _Stage:
     async def _played(
         self, kept: Kept, running: Running, seen: Situation, trial: Trial, notes: Sequence[str]
     ) -> Answer:
-        async with self.tajo.ledger.begin() as tx:
+        async with self.wiring.ledger.begin() as tx:
             sent = await asked.sent_at(tx, kept.person, running.due - DAY)
-            unread = (self.tajo.policy(self.name).resources & UNREAD.keys()) - (
+            unread = (self.wiring.policy(self.name).resources & UNREAD.keys()) - (
                 await runs.swept_since(tx, self.name)
             ).keys()
 
@@ -325,11 +325,11 @@ class _Stage:
         )
 
 
-def _with(tajo: Tajo, skill: Skill) -> Tajo:
+def _with(wiring: Wiring, skill: Skill) -> Wiring:
     """The same, with this skill switched on."""
-    shelf = tajo.settings.skills
+    shelf = wiring.settings.skills
     skills = replace(shelf, skills={**shelf.skills, skill.name: replace(skill, enabled=True)})
-    return tajo.with_settings(tajo.settings.model_copy(update={"skills": skills}))
+    return wiring.with_settings(wiring.settings.model_copy(update={"skills": skills}))
 
 
 def _zone(skill: Skill, *names: str | None) -> ZoneInfo:

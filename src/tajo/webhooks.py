@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from tajo import config
-from tajo.app import Tajo
 from tajo.bigcommerce import Api as StoreApi
 from tajo.bigcommerce.callbacks import Malformed, Trust, from_parts
 from tajo.bigcommerce.hooks import Health, Hooks, Report, wanted
@@ -16,6 +15,7 @@ from tajo.brevo import Api as BrevoApi
 from tajo.brevo.hooks import BrevoHooks
 from tajo.errors import Usage
 from tajo.sync.ledger.inbox import open_inbox
+from tajo.wiring import Wiring
 
 STORE, BREVO = "/webhooks/bigcommerce", "/webhooks/brevo"
 
@@ -30,51 +30,51 @@ def public_url(settings: config.Settings) -> str:
     return settings.server.public_url
 
 
-def secret(tajo: Tajo, name: str) -> str:
+def secret(wiring: Wiring, name: str) -> str:
     """What BigCommerce sends back with each callback of this connector, to prove that it is ours."""
-    return tajo.ledger.secret.token(f"webhooks of {name}")
+    return wiring.ledger.secret.token(f"webhooks of {name}")
 
 
-def brevo_token(tajo: Tajo) -> str:
+def brevo_token(wiring: Wiring) -> str:
     """What Brevo sends back with each callback."""
-    return tajo.ledger.secret.token("webhooks of Brevo")
+    return wiring.ledger.secret.token("webhooks of Brevo")
 
 
-def trust(tajo: Tajo, name: str) -> Trust:
+def trust(wiring: Wiring, name: str) -> Trust:
     """What a callback of this store must show."""
-    settings = tajo.settings.connectors[name]
+    settings = wiring.settings.connectors[name]
     return Trust(
         producer=f"stores/{settings.store_hash}",
-        secret=secret(tajo, name),
+        secret=secret(wiring, name),
         client_secret=settings.client_secret.get_secret_value() if settings.client_secret else None,
         strict=settings.signatures == "strict",
     )
 
 
-async def register(tajo: Tajo, name: str, store: StoreApi, brevo: BrevoApi) -> Report:
+async def register(wiring: Wiring, name: str, store: StoreApi, brevo: BrevoApi) -> Report:
     """See that store and Brevo call us; doing it again mends what is broken. Raises `Mend`."""
-    url = public_url(tajo.settings)
-    report = await _hooks(tajo, name, store).register(f"{url}{STORE}/{name}", secret(tajo, name))
-    await BrevoHooks(brevo).register(f"{url}{BREVO}", brevo_token(tajo))
+    url = public_url(wiring.settings)
+    report = await _hooks(wiring, name, store).register(f"{url}{STORE}/{name}", secret(wiring, name))
+    await BrevoHooks(brevo).register(f"{url}{BREVO}", brevo_token(wiring))
     return report
 
 
-async def remove(tajo: Tajo, name: str, store: StoreApi, brevo: BrevoApi) -> Report:
+async def remove(wiring: Wiring, name: str, store: StoreApi, brevo: BrevoApi) -> Report:
     """The store shall not call us any more, nor Brevo, whose one webhook serves all connectors."""
-    report = await _hooks(tajo, name, store).remove(secret(tajo, name))
-    if tajo.settings.server.public_url:
-        await BrevoHooks(brevo).remove(f"{tajo.settings.server.public_url}{BREVO}")
+    report = await _hooks(wiring, name, store).remove(secret(wiring, name))
+    if wiring.settings.server.public_url:
+        await BrevoHooks(brevo).remove(f"{wiring.settings.server.public_url}{BREVO}")
     return report
 
 
-async def health(tajo: Tajo, name: str, store: StoreApi) -> Health:
+async def health(wiring: Wiring, name: str, store: StoreApi) -> Health:
     """How our webhooks at the store fare."""
-    return await _hooks(tajo, name, store).health(secret(tajo, name))
+    return await _hooks(wiring, name, store).health(secret(wiring, name))
 
 
-async def listed(tajo: Tajo, name: str, store: StoreApi) -> list[dict[str, Any]]:
+async def listed(wiring: Wiring, name: str, store: StoreApi) -> list[dict[str, Any]]:
     """All webhooks of the API account: scope, address, whether it is on and ours."""
-    ours = secret(tajo, name)
+    ours = secret(wiring, name)
     return [
         {
             "id": hook.id,
@@ -83,7 +83,7 @@ async def listed(tajo: Tajo, name: str, store: StoreApi) -> list[dict[str, Any]]
             "active": hook.active,
             "ours": hook.secret == ours,
         }
-        for hook in await _hooks(tajo, name, store).listed()
+        for hook in await _hooks(wiring, name, store).listed()
     ]
 
 
@@ -93,23 +93,23 @@ def summary(report: Report) -> dict[str, Any]:
     return found
 
 
-async def handle_webhook(tajo: Tajo, name: str, topic: str, payload: Mapping[str, Any]) -> None:
+async def handle_webhook(wiring: Wiring, name: str, topic: str, payload: Mapping[str, Any]) -> None:
     """Note a webhook that somebody received in an application of their own. Raises `Usage`.
 
     `payload`: the whole body that BigCommerce sent, or just its `data`. A server that runs follows it.
     """
-    tajo.names(name)
+    wiring.names(name)
     try:
         notice = from_parts(topic, payload)
     except Malformed as error:
         raise Usage(
             f"that is no webhook of BigCommerce: {error}", "pass on its scope and its body."
         ) from None
-    async with open_inbox(tajo.ledger, lambda _: None) as inbox:
+    async with open_inbox(wiring.ledger, lambda _: None) as inbox:
         await inbox.take(name, notice)
 
 
-def _hooks(tajo: Tajo, name: str, store: StoreApi) -> Hooks:
-    sync = tajo.settings.connectors[name].sync
+def _hooks(wiring: Wiring, name: str, store: StoreApi) -> Hooks:
+    sync = wiring.settings.connectors[name].sync
     scopes = wanted(carts=sync.carts, products=sync.products, orders=sync.orders, customers=sync.customers)
     return Hooks(store, scopes)

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from tajo import webhooks
-from tajo.app import DEAF, Ears, Line, Tajo, Watch
 from tajo.bigcommerce.hooks import EXCEPTIONS
 from tajo.brevo.alerts import Alerts
 from tajo.errors import Busy, Later, Mend, gravest
@@ -21,6 +20,7 @@ from tajo.sync.account import Account
 from tajo.sync.ledger import counts, keeping, runs
 from tajo.sync.model import Key, Resource, Store
 from tajo.sync.moments import moment
+from tajo.wiring import DEAF, Ears, Line, Watch, Wiring
 
 
 class Say(Protocol):
@@ -83,7 +83,7 @@ class Worker:
 
     def __init__(
         self,
-        tajo: Tajo,
+        wiring: Wiring,
         name: str,
         clock: Clock,
         say: Say,
@@ -91,8 +91,8 @@ class Worker:
         ears: Ears = DEAF,
     ) -> None:
         self.name = name
-        self._tajo = tajo
-        self._settings = tajo.settings.connectors[name]
+        self._wiring = wiring
+        self._settings = wiring.settings.connectors[name]
         self._clock = clock
         self._say = say
         self._met = met
@@ -117,7 +117,7 @@ class Worker:
         """Work, whatever goes wrong, until cancelled."""
         while True:
             try:
-                async with self._tajo.attend(self.name, self._say, self._ears) as line:
+                async with self._wiring.attend(self.name, self._say, self._ears) as line:
                     self._line, self.trouble = line, ""
                     self._stuck = self._busy = False
                     await self._work(line)
@@ -206,7 +206,7 @@ class Worker:
             group.create_task(self._follow(line))
             group.create_task(self._lead(line))
             group.create_task(self._sweep(line))
-            if self._settings.sync_mode != "batch" and self._tajo.settings.server.public_url:
+            if self._settings.sync_mode != "batch" and self._wiring.settings.server.public_url:
                 group.create_task(self._every(HOURLY, lambda: self._register(line)))
                 group.create_task(self._every(CANARY, lambda: self._listen(line)))
 
@@ -221,7 +221,7 @@ class Worker:
                     self._begun.set()  # what happened may have begun something
                 await self._hand_on(line)
                 await unsubscribes.write_back(
-                    self._tajo.ledger, self.name, line.source, self._say, self._clock.now()
+                    self._wiring.ledger, self.name, line.source, self._say, self._clock.now()
                 )
                 due = await connector.next_due()
                 pause = IDLE if due is None else min(max(due - self._clock.now(), GATHERED), IDLE)
@@ -239,8 +239,8 @@ class Worker:
     async def _hand_on(self, line: Line) -> None:
         """Who waits for what is sold out stands on Brevo's list, too."""
         if self._sells_out:
-            alerts = Alerts(line.apis[1], self._tajo.rules(self.name).id_prefix)
-            await waiting.hand_on(self._tajo.ledger, self.name, alerts, self._say, self._clock.now())
+            alerts = Alerts(line.apis[1], self._wiring.rules(self.name).id_prefix)
+            await waiting.hand_on(self._wiring.ledger, self.name, alerts, self._say, self._clock.now())
 
     async def _lead(self, line: Line) -> None:
         """Automations, step by step, each when it is due."""
@@ -299,11 +299,11 @@ class Worker:
                     break
 
     def _by_webhooks_alone(self) -> bool:
-        return self._settings.sync_mode == "realtime" and bool(self._tajo.settings.server.public_url)
+        return self._settings.sync_mode == "realtime" and bool(self._wiring.settings.server.public_url)
 
     async def _what_is_due(self) -> tuple[bool, bool]:
         """Whether nothing was ever swept to the end, and whether the daily look at everything is due."""
-        async with self._tajo.ledger.begin() as tx:
+        async with self._wiring.ledger.begin() as tx:
             swept = await runs.last_run(tx, self.name, "done")
             full = await runs.last_run(tx, self.name, "done", mode="full")
         if swept is None or full is None:
@@ -319,7 +319,7 @@ class Worker:
             async with self._sweeps:
                 account = await line.connector.sync(full=full)
             if full:
-                async with self._tajo.ledger.begin() as tx:
+                async with self._wiring.ledger.begin() as tx:
                     await keeping.tidy(tx, self.name, self._clock.now())
         except Later as error:
             self._say(f"the sweep ends early: {error}", level="warning")
@@ -334,7 +334,7 @@ class Worker:
             self._say(f"the history is told: {written:,} records in {account.seconds:.0f} s")
         elif written:
             self._say(f"healed {written:,} records that no webhook announced")
-            async with self._tajo.ledger.begin() as tx:
+            async with self._wiring.ledger.begin() as tx:
                 await counts.add(tx, self.name, "healed", written, self._clock.now())
         if not written or first:  # whatever changed last needs no webhook any more
             self._excused = seen
@@ -355,8 +355,8 @@ class Worker:
         """See that store and Brevo call us. Where they cannot, the store is looked at by the minute."""
         store, brevo = line.apis
         try:
-            report = await webhooks.register(self._tajo, self.name, store, brevo)
-            fared = await webhooks.health(self._tajo, self.name, store)
+            report = await webhooks.register(self._wiring, self.name, store, brevo)
+            fared = await webhooks.health(self._wiring, self.name, store)
         except Mend as error:
             self._say(f"no webhooks, so the store is looked at every {POLLING:.0f} s: {error}", level="error")
             self._silent = True
@@ -375,7 +375,7 @@ class Worker:
         if not self._listening_since:
             return
         newest = await self._newest(line)
-        async with self._tajo.ledger.begin() as tx:
+        async with self._wiring.ledger.begin() as tx:
             heard = await counts.heard(tx, self.name)
         complained = max((one.heard_at for scope, one in heard.items() if scope == EXCEPTIONS), default=0.0)
         if complained > max(self._complained_at, self._listening_since):

@@ -18,11 +18,11 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tajo import config
-from tajo.app import open_tajo
+from tajo.app import Tajo
 from tajo.live import serve
 from tajo.sync.ledger import queue
 from tajo.sync.model import Key, Resource
-from tajo.verbs import Verbs
+from tajo.wiring import open_wiring
 from tests.served import PLAIN, both
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -67,19 +67,19 @@ class Server:
         return next(found[0] for line in self.said if (found := re.search(r"http\S+/setup\S+", line)))
 
     @asynccontextmanager
-    async def beside(self) -> AsyncIterator[Verbs]:
+    async def beside(self) -> AsyncIterator[Tajo]:
         """What somebody does who does not use the dashboard."""
-        async with open_tajo(config.load(self.file, self.env), self.env) as tajo:
-            yield Verbs(tajo)
+        async with open_wiring(config.load(self.file, self.env), self.env) as wiring:
+            yield Tajo(wiring)
 
     async def park(self, *numbers: int) -> None:
         """These orders could not be delivered, once upon a time."""
         async with (
-            open_tajo(config.load(self.file, self.env), self.env) as tajo,
-            tajo.ledger.begin() as tx,
+            open_wiring(config.load(self.file, self.env), self.env) as wiring,
+            wiring.ledger.begin() as tx,
         ):
             refusals = [(Key(Resource.ORDERS, number), REASON, None) for number in numbers]
-            await queue.park(tx, SHOP, refusals, now=tajo.now())
+            await queue.park(tx, SHOP, refusals, now=wiring.now())
 
     async def change(self, customer: int, **fields: Any) -> None:
         """Somebody changes a customer in the store."""
@@ -101,8 +101,8 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
     stop = asyncio.Event()
     with both(SMALL, (), f"sqlite:///{folder}/t.db") as env:
         server = Server(env, file, f"http://127.0.0.1:{port}")
-        async with open_tajo(config.load(file, env), env) as tajo:
-            work = serve(tajo, host="127.0.0.1", port=port, stop=stop, say=server.say)
+        async with open_wiring(config.load(file, env), env) as wiring:
+            work = serve(wiring, host="127.0.0.1", port=port, stop=stop, say=server.say)
             task = asyncio.create_task(work)
             try:
                 async with asyncio.timeout(60):
@@ -234,8 +234,8 @@ async def test_those_that_were_chosen_are_replayed(desk: Desk) -> None:
 
 
 async def test_webhooks_that_are_gone_are_made_again(desk: Desk) -> None:
-    async with desk.server.beside() as verbs:
-        await verbs.remove_hooks(SHOP)
+    async with desk.server.beside() as tajo:
+        await tajo.remove_hooks(SHOP)
     await desk.see("/hooks")
     await desk.page.get_by_role("button", name="Repair webhooks").click()
     await desk.told("Made 20 webhooks")
@@ -243,8 +243,8 @@ async def test_webhooks_that_are_gone_are_made_again(desk: Desk) -> None:
 
 
 async def test_somebody_is_previewed_by_their_email(desk: Desk) -> None:
-    async with desk.server.beside() as verbs:
-        payload = (await verbs.preview(SHOP, "customer", 7)).payloads[0]
+    async with desk.server.beside() as tajo:
+        payload = (await tajo.preview(SHOP, "customer", 7)).payloads[0]
     await desk.see("/preview")
     await desk.page.get_by_label("Number, or somebody's e-mail").fill(payload.body["email"])
     await desk.page.get_by_role("button", name="Preview").click()
@@ -295,8 +295,8 @@ async def test_a_key_is_made_and_revoked(desk: Desk) -> None:
 
 async def test_the_overview_says_by_itself_that_a_human_is_needed(desk: Desk) -> None:
     await desk.server.park(11)
-    async with desk.server.beside() as verbs:
-        count = (await verbs.status(SHOP)).failures_count
+    async with desk.server.beside() as tajo:
+        count = (await tajo.status(SHOP)).failures_count
     await desk.see("/")
     words = desk.page.get_by_text(re.compile(f"{count} records? could not be delivered")).first
     await expect(words).to_be_visible(timeout=40_000)

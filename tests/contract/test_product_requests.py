@@ -21,7 +21,6 @@ import httpx
 import pytest
 
 from tajo import config, webhooks
-from tajo.app import Tajo, open_tajo
 from tajo.bigcommerce.promotions import Promotions
 from tajo.doctor import examine
 from tajo.errors import Mend
@@ -33,6 +32,7 @@ from tajo.preview import preview
 from tajo.sync import unsubscribes
 from tajo.sync.account import Account
 from tajo.webhooks import handle_webhook
+from tajo.wiring import Wiring, open_wiring
 from tests.served import ONLINE_RETAIL, both, control
 
 from .openapi import Api, load, validate
@@ -226,9 +226,9 @@ skills:
 class Session:
     """The product at work between two simulators, with everything that they received of it."""
 
-    def __init__(self, env: dict[str, str], tajo: Tajo, folder: Path) -> None:
+    def __init__(self, env: dict[str, str], wiring: Wiring, folder: Path) -> None:
         self.env = env
-        self.tajo = tajo
+        self.wiring = wiring
         self._folder = folder
         self._shop = httpx.AsyncClient(
             base_url=f"{env['TAJO_BIGCOMMERCE_API_URL']}/stores/{env['BC_STORE_HASH']}",
@@ -241,17 +241,17 @@ class Session:
         await self._shop.aclose()
 
     async def sync(self, *, full: bool = False) -> Account:
-        return await self.tajo.sync(NAME, full=full)
+        return await self.wiring.sync(NAME, full=full)
 
     async def look(self, ids: dict[str, int]) -> None:
         """All verbs that change nothing in Brevo."""
-        await self.tajo.rehearse(NAME, full=True)
-        await make_plan(self.tajo, NAME, full=True, resources=None)
-        await make_plan(self.tajo, NAME, full=False, resources=None)
-        await examine(self.tajo, NAME)
+        await self.wiring.rehearse(NAME, full=True)
+        await make_plan(self.wiring, NAME, full=True, resources=None)
+        await make_plan(self.wiring, NAME, full=False, resources=None)
+        await examine(self.wiring, NAME)
         for kind, number in ids.items():
-            await preview(self.tajo, NAME, kind, number)
-        await export(self.tajo, NAME, self._folder)
+            await preview(self.wiring, NAME, kind, number)
+        await export(self.wiring, NAME, self._folder)
 
     async def shop(self, method: str, path: str, body: Any = None) -> Any:
         """The merchant does something in the store: not a request of the product."""
@@ -288,8 +288,8 @@ async def session(tmp_path: Path, store: Sequence[str], account: Sequence[str]) 
     (tmp_path / "tajo.yaml").write_text(MERCHANT)
     fast = ("--tier", "unlimited", "--time-scale", "0")
     with both((*store, "--plan", "unlimited"), (*fast, *account), f"sqlite:///{tmp_path}/t.db") as env:
-        async with open_tajo(config.load(tmp_path / "tajo.yaml", env), env) as tajo:
-            playing = Session(env, tajo, tmp_path / "export")
+        async with open_wiring(config.load(tmp_path / "tajo.yaml", env), env) as wiring:
+            playing = Session(env, wiring, tmp_path / "export")
             try:
                 yield playing
             finally:
@@ -322,7 +322,7 @@ async def play(merchant: Session) -> None:
 
 async def promise(merchant: Session) -> None:
     """A skill gives discounts: one code twice, and once more when another day has come."""
-    async with merchant.tajo.accounts(NAME) as (store, _):
+    async with merchant.wiring.accounts(NAME) as (store, _):
         for ahead in (0.0, 0.0, 86400.0):
             promotions = Promotions(store, Ahead(ahead))
             await promotions.add(10, 86400.0, "CONTRACT")
@@ -387,25 +387,25 @@ async def serve(
     merchant: Session, orders: list[Any], products: list[Any], people: list[Any], tree: Any
 ) -> None:
     """An hour of a server: its webhooks, what they tell of, and who leaves."""
-    tajo, settings = merchant.tajo, merchant.tajo.settings
-    async with tajo.attend(NAME, lambda _: None) as line:
+    wiring, settings = merchant.wiring, merchant.wiring.settings
+    async with wiring.attend(NAME, lambda _: None) as line:
         store, brevo = line.apis
-        await webhooks.register(tajo, NAME, store, brevo)
+        await webhooks.register(wiring, NAME, store, brevo)
         moved = settings.server.model_copy(update={"public_url": "http://127.0.0.1:9/moved"})
-        tajo.settings = settings.model_copy(update={"server": moved})
-        await webhooks.register(tajo, NAME, store, brevo)
-        await webhooks.health(tajo, NAME, store)
+        wiring.settings = settings.model_copy(update={"server": moved})
+        await webhooks.register(wiring, NAME, store, brevo)
+        await webhooks.health(wiring, NAME, store)
         await line.source.newest()
         for topic, id_ in await happen(merchant, orders, products, people, tree):
-            await handle_webhook(tajo, NAME, topic, {"id": id_})
+            await handle_webhook(wiring, NAME, topic, {"id": id_})
         await line.connector.follow()
         wish = {"email": "leaver@example.com", "consents": ["marketing_newsletter"]}
         await merchant.shop("POST", "/v3/customers/subscribers", wish)
-        await unsubscribes.note(tajo.ledger, [NAME], [wish["email"]])
-        await unsubscribes.write_back(tajo.ledger, NAME, line.source, lambda _: None, store.clock.now())
+        await unsubscribes.note(wiring.ledger, [NAME], [wish["email"]])
+        await unsubscribes.write_back(wiring.ledger, NAME, line.source, lambda _: None, store.clock.now())
         await line.connector.sync()
-        await webhooks.remove(tajo, NAME, store, brevo)
-    await forget(tajo, next(person["email"] for person in people if "@" in person["email"]))
+        await webhooks.remove(wiring, NAME, store, brevo)
+    await forget(wiring, next(person["email"] for person in people if "@" in person["email"]))
 
 
 async def happen(

@@ -17,12 +17,12 @@ import pytest
 
 from tajo import config
 from tajo.access import Doorkeeper
-from tajo.app import open_tajo
+from tajo.app import Tajo
 from tajo.cli import run
 from tajo.client import AsyncConnectors, AsyncTajoClient
 from tajo.errors import TajoError
-from tajo.verbs import Verbs
 from tajo.web import open_faces
+from tajo.wiring import open_wiring
 from tests.served import both
 
 KEY = "of-the-tests"
@@ -173,9 +173,9 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 @asynccontextmanager
 async def faces(env: dict[str, str]) -> AsyncIterator[httpx.AsyncClient]:
     """The HTTP face, as programs see it."""
-    async with open_tajo(config.load(None, env), env) as tajo:
-        keeper = Doorkeeper(tajo.ledger, tajo.now, master=KEY)
-        async with open_faces(Verbs(tajo), keeper) as app:
+    async with open_wiring(config.load(None, env), env) as wiring:
+        keeper = Doorkeeper(wiring.ledger, wiring.now, master=KEY)
+        async with open_faces(Tajo(wiring), keeper) as app:
             transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
             headers = {"authorization": f"Bearer {KEY}"}
             async with httpx.AsyncClient(transport=transport, base_url="http://t", headers=headers) as client:

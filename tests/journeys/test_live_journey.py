@@ -17,8 +17,8 @@ import httpx
 import pytest
 
 from tajo import config
-from tajo.app import open_tajo
 from tajo.live import serve
+from tajo.wiring import open_wiring
 from tests.served import PLAIN, environment, served
 
 EMAIL = "ada@example.com"
@@ -43,8 +43,8 @@ class World:
         self.said.clear()
         stop = asyncio.Event()
         port = int(self.url.rpartition(":")[2])
-        async with open_tajo(config.load(file, self.env), self.env) as tajo:
-            work = serve(tajo, host="127.0.0.1", port=port, stop=stop, say=self.said.append)
+        async with open_wiring(config.load(file, self.env), self.env) as wiring:
+            work = serve(wiring, host="127.0.0.1", port=port, stop=stop, say=self.said.append)
             task = asyncio.create_task(work)
             try:
                 await self.until(self._at_work)
@@ -58,8 +58,8 @@ class World:
         hooks, status = await self.store("hooks"), await self.brevo_hooks()
         assert len(hooks) == 20
         assert status
-        async with open_tajo(config.load(None, self.env), self.env) as tajo:
-            told = await tajo.status("bigcommerce")
+        async with open_wiring(config.load(None, self.env), self.env) as wiring:
+            told = await wiring.status("bigcommerce")
         assert told["last_sync"]
         assert not told["syncing"]
 
@@ -255,6 +255,6 @@ async def test_a_forged_webhook_is_turned_away_and_changes_nothing(world: World)
             url = f"{world.url}/webhooks/bigcommerce/bigcommerce"
             answer = await world.client.post(url, json=forged, headers=headers)
             assert answer.status_code == 401
-        async with open_tajo(config.load(None, world.env), world.env) as tajo:
-            assert (await tajo.status("bigcommerce"))["queued_count"] == 0
+        async with open_wiring(config.load(None, world.env), world.env) as wiring:
+            assert (await wiring.status("bigcommerce"))["queued_count"] == 0
         assert (await world.brevo("contacts"), await world.brevo("orders")) == before

@@ -14,11 +14,11 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from tajo import config
-from tajo.app import Line
 from tajo.bigcommerce.cart_recovery import CartRecovery
 from tajo.server.recovery import ROUTE, Recovery
 from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import Ledger, open_ledger
+from tajo.wiring import Line
 from tests.storms.live_world import NAME, Fuse, Street, Wired
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0

@@ -26,7 +26,6 @@ import httpx
 import pytest
 
 from tajo import config
-from tajo.app import DEAF, Ears, Line, Tajo
 from tajo.bigcommerce import Api as StoreApi
 from tajo.bigcommerce import callbacks
 from tajo.brevo import Api as BrevoApi
@@ -45,6 +44,7 @@ from tajo.sync.ledger.inbox import Inbox
 from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import Ledger, Tx, open_ledger
 from tajo.sync.model import Notice
+from tajo.wiring import DEAF, Ears, Line, Wiring
 from tests.sandbox_shop import Shop
 from tests.staged import Together
 from tests.storms.history import History, occasion
@@ -175,7 +175,7 @@ def _events(request: httpx.Request) -> list[str]:
     ]
 
 
-class Wired(Tajo):
+class Wired(Wiring):
     """Tajo whose calls go over wires. `calls`: how many Brevo got."""
 
     def __init__(self, settings: config.Settings, ledger: Ledger, street: Street, fuse: Fuse) -> None:

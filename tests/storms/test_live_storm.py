@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tajo.app import Line
 from tajo.sync.ledger import runs
 from tajo.sync.ledger.store import Ledger
+from tajo.wiring import Line
 from tests.storms import oracle
 from tests.storms.live_world import HOUR, LATEST, NAME, Fuse, Street, repeatable
 

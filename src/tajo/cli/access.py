@@ -13,11 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from tajo.access import ApiKey, Doorkeeper, Scope
-from tajo.app import Tajo
-from tajo.cli.running import Config, Json, print_json, with_tajo
+from tajo.cli.running import Config, Json, print_json, with_wiring
 from tajo.errors import Usage
 from tajo.sync.ledger.rotation import rotate
 from tajo.sync.ledger.secret import add_secret
+from tajo.wiring import Wiring
 
 keys = typer.Typer(help="Keys with which programs come in over HTTP.", no_args_is_help=True)
 password = typer.Typer(help="How people sign in on the dashboard.", no_args_is_help=True)
@@ -77,14 +77,14 @@ def revoke(
 def reset(config: Config = None) -> int:
     """Send everybody away, and print a link by which one person comes in and sets a password."""
 
-    async def act(tajo: Tajo) -> int:
-        keeper = Doorkeeper(tajo.ledger, tajo.now, master=None)
+    async def act(wiring: Wiring) -> int:
+        keeper = Doorkeeper(wiring.ledger, wiring.now, master=None)
         token = await keeper.reset()
         await keeper.note(TERMINAL, "reset password")
-        typer.echo(f"{tajo.address}/setup?token={token}")
+        typer.echo(f"{wiring.address}/setup?token={token}")
         return 0
 
-    return with_tajo(config, act, without_stores=True)
+    return with_wiring(config, act, without_stores=True)
 
 
 @secret.command("rotate")
@@ -92,14 +92,14 @@ def rotate_command(config: Config = None) -> int:
     """Seal everything anew under another secret key, while no server runs; cut off, it goes on next time."""
     counts: list[int] = []
 
-    async def seal(tajo: Tajo) -> int:
-        for name in tajo.settings.connectors:  # a server that runs could open nothing that was sealed anew
-            async with tajo.ledger.alone(name):
+    async def seal(wiring: Wiring) -> int:
+        for name in wiring.settings.connectors:  # a server that runs could open nothing that was sealed anew
+            async with wiring.ledger.alone(name):
                 pass
-        counts.append(await rotate(tajo.ledger))
+        counts.append(await rotate(wiring.ledger))
         return 0
 
-    async def add(tajo: Tajo) -> int:
+    async def add(wiring: Wiring) -> int:
         if os.environ.get("TAJO_SECRET_KEY"):
             if len(os.environ["TAJO_SECRET_KEY"].strip().splitlines()) == 1:
                 raise Usage(
@@ -107,19 +107,19 @@ def rotate_command(config: Config = None) -> int:
                     "put another one before it, on a line of its own, and come back.",
                 )
         else:
-            add_secret(tajo.folder / "tajo.key")
+            add_secret(wiring.folder / "tajo.key")
         return 0
 
-    async def note(tajo: Tajo) -> int:
-        keeper = Doorkeeper(tajo.ledger, tajo.now, master=None)
+    async def note(wiring: Wiring) -> int:
+        keeper = Doorkeeper(wiring.ledger, wiring.now, master=None)
         await keeper.note(TERMINAL, "rotate secret")
         return 0
 
-    with_tajo(config, seal)
+    with_wiring(config, seal)
     if not counts[0]:  # else that was the rest of a rotation that was cut off
-        with_tajo(config, add)
-        with_tajo(config, seal)
-    with_tajo(config, note)
+        with_wiring(config, add)
+        with_wiring(config, seal)
+    with_wiring(config, note)
     typer.echo(
         f"{sum(counts):,} values sealed anew. Keep the older keys: the oldest draws hashes, "
         "and any of them may have sealed links in mails of the last 30 days.",
@@ -129,8 +129,8 @@ def rotate_command(config: Config = None) -> int:
 
 
 def _with_keeper(path: Path | None, act: Callable[[Doorkeeper], Coroutine[Any, Any, int]]) -> int:
-    return with_tajo(
-        path, lambda tajo: act(Doorkeeper(tajo.ledger, tajo.now, master=None)), without_stores=True
+    return with_wiring(
+        path, lambda wiring: act(Doorkeeper(wiring.ledger, wiring.now, master=None)), without_stores=True
     )
 
 

@@ -10,8 +10,8 @@ import msgspec
 import typer
 
 from tajo import storefront
-from tajo.app import Tajo
-from tajo.cli.running import Config, Json, Name, each, exit_code, print_json, with_tajo
+from tajo.cli.running import Config, Json, Name, each, exit_code, print_json, with_wiring
+from tajo.wiring import Wiring
 
 back_in_stock = typer.Typer(
     help="The form that asks who wishes to be told, on pages of what is sold out.", no_args_is_help=True
@@ -33,18 +33,18 @@ def remove(connector: Name = None, json: Json = False, config: Config = None) ->
 def _change(
     path: Path | None, connector: str | None, change: Callable[..., Awaitable[Any]], *, json: bool
 ) -> int:
-    async def verb(tajo: Tajo) -> int:
+    async def verb(wiring: Wiring) -> int:
         async def one(name: str) -> dict[str, Any]:
-            async with tajo.accounts(name) as (store, _):
-                done: dict[str, Any] = msgspec.to_builtins(await change(tajo, name, store))
+            async with wiring.accounts(name) as (store, _):
+                done: dict[str, Any] = msgspec.to_builtins(await change(wiring, name, store))
             if not json:
                 words = [f"{what} on channel {channel}" for what, where in done.items() for channel in where]
                 typer.echo(f"{name}: {', '.join(words) or 'nothing to do'}")
             return done
 
-        answer = await each(tajo.names(connector), one)
+        answer = await each(wiring.names(connector), one)
         if json:
             print_json(answer)
         return exit_code(answer, clean=True)
 
-    return with_tajo(path, verb)
+    return with_wiring(path, verb)

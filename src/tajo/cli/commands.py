@@ -14,18 +14,18 @@ import msgspec
 import typer
 
 from tajo import answers, config
-from tajo.app import Tajo, parts
+from tajo.app import Tajo, as_key, as_kind
 from tajo.cli import tell, tell_audit
 from tajo.cli.access import keys, password, secret
 from tajo.cli.connectors import connectors, runs
 from tajo.cli.logs import Form, open_log
 from tajo.cli.progress import watching
-from tajo.cli.running import Config, Json, Name, each, exit_code, print_json, with_tajo, with_verbs
+from tajo.cli.running import Config, Json, Name, each, exit_code, print_json, with_tajo, with_wiring
 from tajo.errors import Mend, Usage
 from tajo.export import export
 from tajo.sandbox.cli import simulate
 from tajo.telemetry import exported
-from tajo.verbs import Verbs, as_key, as_kind
+from tajo.wiring import Wiring, parts
 
 app = typer.Typer(
     name="tajo",
@@ -90,18 +90,18 @@ def sync(
     parts(resource or [])  # before anything is opened
     wanted: dict[str, Any] = {"full": full, "resources": resource or []}
 
-    async def verb(verbs: Verbs) -> int:
-        names = verbs.names(connector)
+    async def verb(tajo: Tajo) -> int:
+        names = tajo.names(connector)
         if plan:
-            return await _plan(verbs, names, wanted, json=json)
+            return await _plan(tajo, names, wanted, json=json)
         runs: list[answers.Run] = []
 
         async def one(name: str) -> answers.Run:
             with watching(quiet=json) as watch:
                 if dry_run:
-                    run: answers.Run = await verbs.rehearse(name, **wanted, watch=watch)
+                    run: answers.Run = await tajo.rehearse(name, **wanted, watch=watch)
                 else:
-                    run = await verbs.sync(name, **wanted, believe_losses=believe_losses, watch=watch)
+                    run = await tajo.sync(name, **wanted, believe_losses=believe_losses, watch=watch)
             runs.append(run)
             if not json:
                 tell.run(run)
@@ -112,11 +112,11 @@ def sync(
             print_json(answer)
         return exit_code(answer, clean=all(run.clean for run in runs))
 
-    return with_verbs(config, verb)
+    return with_tajo(config, verb)
 
 
-async def _plan(verbs: Verbs, names: list[str], wanted: dict[str, Any], *, json: bool) -> int:
-    plans = {name: await verbs.plan(name, **wanted) for name in names}
+async def _plan(tajo: Tajo, names: list[str], wanted: dict[str, Any], *, json: bool) -> int:
+    plans = {name: await tajo.plan(name, **wanted) for name in names}
     if json:
         print_json(next(iter(plans.values())) if len(plans) == 1 else {"connectors": plans})
     else:
@@ -129,16 +129,16 @@ async def _plan(verbs: Verbs, names: list[str], wanted: dict[str, Any], *, json:
 def status(connector: Name = None, json: Json = False, config: Config = None) -> int:
     """Show how far each connector is, and what waits."""
 
-    async def verb(verbs: Verbs) -> int:
-        names = verbs.names(connector)
+    async def verb(tajo: Tajo) -> int:
+        names = tajo.names(connector)
         if json:
-            print_json(await each(names, verbs.status))
+            print_json(await each(names, tajo.status))
         else:
             for name in names:
-                tell.status(await verbs.status(name))
+                tell.status(await tajo.status(name))
         return 0
 
-    return with_verbs(config, verb)
+    return with_tajo(config, verb)
 
 
 @app.command("preview")
@@ -153,15 +153,15 @@ def preview_command(
 
     as_kind(kind)
 
-    async def verb(verbs: Verbs) -> int:
-        shown = await verbs.preview(verbs.names(connector)[0], kind, record_id)
+    async def verb(tajo: Tajo) -> int:
+        shown = await tajo.preview(tajo.names(connector)[0], kind, record_id)
         if json:
             print_json(shown)
         else:
             tell.preview(shown)
         return 0
 
-    return with_verbs(config, verb)
+    return with_tajo(config, verb)
 
 
 @app.command("export")
@@ -172,23 +172,23 @@ def export_command(
 ) -> int:
     """Write the store's customers, orders, products and more into a folder, as the API returns them."""
 
-    async def verb(tajo: Tajo) -> int:
-        counts = await export(tajo, tajo.names(connector)[0], folder)
+    async def verb(wiring: Wiring) -> int:
+        counts = await export(wiring, wiring.names(connector)[0], folder)
         typer.echo(
             ", ".join(f"{count:,} {name}" for name, count in counts.items()) + f" in {folder}", err=True
         )
         typer.echo("These files hold personal data; only you may read them (mode 600).", err=True)
         return 0
 
-    return with_tajo(config, verb)
+    return with_wiring(config, verb)
 
 
 @app.command()
 def doctor(connector: Name = None, json: Json = False, config: Config = None) -> int:
     """Examine credentials, scopes, limits, lists and the store's data; each finding comes with its mend."""
 
-    async def verb(verbs: Verbs) -> int:
-        found = {name: await verbs.doctor(name) for name in verbs.names(connector)}
+    async def verb(tajo: Tajo) -> int:
+        found = {name: await tajo.doctor(name) for name in tajo.names(connector)}
         if json:
             print_json(next(iter(found.values())) if len(found) == 1 else {"connectors": found})
         else:
@@ -196,7 +196,7 @@ def doctor(connector: Name = None, json: Json = False, config: Config = None) ->
                 tell.diagnosis(name, diagnosis)
         return 0 if all(one.healthy for one in found.values()) else Mend.exit_code
 
-    return with_verbs(config, verb)
+    return with_tajo(config, verb)
 
 
 @app.command("audit")
@@ -211,37 +211,37 @@ def audit_command(
 ) -> int:
     """Read both sides, and show each difference between what Brevo should hold and what it holds, or none."""
 
-    async def verb(verbs: Verbs) -> int:
+    async def verb(tajo: Tajo) -> int:
         found: list[answers.Audit] = []
 
         async def one(name: str) -> answers.Audit:
             with watching(quiet=json) as watch:
-                found.append(await verbs.audit(name, repair=repair, values=values, watch=watch))
+                found.append(await tajo.audit(name, repair=repair, values=values, watch=watch))
             if not json:
                 tell_audit.audit(found[-1])
             return found[-1]
 
-        answer = await each(verbs.names(connector), one)
+        answer = await each(tajo.names(connector), one)
         if json:
             print_json(answer)
         return exit_code(answer, clean=all(one.agrees for one in found))
 
-    return with_verbs(config, verb)
+    return with_tajo(config, verb)
 
 
 @failures.command("list")
 def failures_list(connector: Name = None, json: Json = False, config: Config = None) -> int:
     """List what could not be delivered, and why."""
 
-    async def verb(verbs: Verbs) -> int:
-        found = {name: [one async for one in verbs.all_failures(name)] for name in verbs.names(connector)}
+    async def verb(tajo: Tajo) -> int:
+        found = {name: [one async for one in tajo.all_failures(name)] for name in tajo.names(connector)}
         if json:
             print_json(answers.Failures(failures=[one for some in found.values() for one in some]))
         else:
             tell.failures(found)
         return 1 if any(found.values()) else 0
 
-    return with_verbs(config, verb)
+    return with_tajo(config, verb)
 
 
 @failures.command("replay")
@@ -256,22 +256,22 @@ def failures_replay(
     for word in keys or []:
         as_key(word)
 
-    async def verb(verbs: Verbs) -> int:
+    async def verb(tajo: Tajo) -> int:
         runs: list[answers.Run] = []
 
         async def one(name: str) -> answers.Run:
             with watching(quiet=json) as watch:
-                runs.append(await verbs.replay(name, keys or [], watch=watch))
+                runs.append(await tajo.replay(name, keys or [], watch=watch))
             if not json:
                 tell.run(runs[-1])
             return runs[-1]
 
-        answer = await each(verbs.names(connector), one)
+        answer = await each(tajo.names(connector), one)
         if json:
             print_json(answer)
         return exit_code(answer, clean=all(run.clean for run in runs))
 
-    return with_verbs(config, verb)
+    return with_tajo(config, verb)
 
 
 @app.command("serve")
@@ -288,8 +288,8 @@ def serve_command(
     """Take webhooks and keep every store and Brevo in agreement, until stopped."""
     from tajo.live import serve  # noqa: PLC0415 - no other command needs a server
 
-    async def verb(tajo: Tajo) -> int:
-        settings = tajo.settings.server
+    async def verb(wiring: Wiring) -> int:
+        settings = wiring.settings.server
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -297,7 +297,7 @@ def serve_command(
         say = open_log(log)
         with exported(os.environ, say):
             await serve(
-                tajo,
+                wiring,
                 host=host or settings.host,
                 port=settings.port if port is None else port,
                 stop=stop,
@@ -307,15 +307,15 @@ def serve_command(
         say("stopped; what has not been told goes on at the next start")
         return 0
 
-    return with_tajo(config, verb, without_stores=True)
+    return with_wiring(config, verb, without_stores=True)
 
 
 @hooks.command("list")
 def hooks_list(connector: Name = None, json: Json = False, config: Config = None) -> int:
     """List all webhooks of the store's API account, ours and others."""
 
-    async def verb(verbs: Verbs) -> int:
-        found = [await verbs.hooks(name) for name in verbs.names(connector)]
+    async def verb(tajo: Tajo) -> int:
+        found = [await tajo.hooks(name) for name in tajo.names(connector)]
         rows = [hook for one in found for hook in one.hooks]
         if json:
             print_json(answers.Hooks(rows))
@@ -323,19 +323,19 @@ def hooks_list(connector: Name = None, json: Json = False, config: Config = None
             tell.hooks(rows)
         return 0
 
-    return with_verbs(config, verb)
+    return with_tajo(config, verb)
 
 
 @hooks.command("register")
 def hooks_register(connector: Name = None, json: Json = False, config: Config = None) -> int:
     """See that store and Brevo call this server; whatever is missing or broken is made right."""
-    return _change_hooks(config, connector, Verbs.register_hooks, json=json)
+    return _change_hooks(config, connector, Tajo.register_hooks, json=json)
 
 
 @hooks.command("repair")
 def hooks_repair(connector: Name = None, json: Json = False, config: Config = None) -> int:
     """The same as register: it mends what is there and makes what is missing."""
-    return _change_hooks(config, connector, Verbs.register_hooks, json=json)
+    return _change_hooks(config, connector, Tajo.register_hooks, json=json)
 
 
 @hooks.command("receive")
@@ -351,43 +351,43 @@ def hooks_receive(
     except (msgspec.DecodeError, msgspec.ValidationError):
         raise Usage("standard input holds no JSON object", "pipe in the body as it came.") from None
 
-    async def verb(verbs: Verbs) -> int:
-        noted = await verbs.handle_webhook(connector, topic=topic, payload=payload)
+    async def verb(tajo: Tajo) -> int:
+        noted = await tajo.handle_webhook(connector, topic=topic, payload=payload)
         if json:
             print_json(noted)
         else:
             typer.echo(f"{connector}: noted", err=True)
         return 0
 
-    return with_verbs(config, verb)
+    return with_tajo(config, verb)
 
 
 @hooks.command("remove")
 def hooks_remove(connector: Name = None, json: Json = False, config: Config = None) -> int:
     """Remove our webhooks; those of others stay."""
-    return _change_hooks(config, connector, Verbs.remove_hooks, json=json)
+    return _change_hooks(config, connector, Tajo.remove_hooks, json=json)
 
 
 def _change_hooks(
     path: Path | None,
     connector: str | None,
-    change: Callable[[Verbs, str], Awaitable[answers.HookChanges]],
+    change: Callable[[Tajo, str], Awaitable[answers.HookChanges]],
     *,
     json: bool,
 ) -> int:
-    async def verb(verbs: Verbs) -> int:
+    async def verb(tajo: Tajo) -> int:
         async def one(name: str) -> answers.HookChanges:
-            changes = await change(verbs, name)
+            changes = await change(tajo, name)
             if not json:
                 tell.hooks_changed(name, changes)
             return changes
 
-        answer = await each(verbs.names(connector), one)
+        answer = await each(tajo.names(connector), one)
         if json:
             print_json(answer)
         return exit_code(answer, clean=True)
 
-    return with_verbs(path, verb)
+    return with_tajo(path, verb)
 
 
 @app.command("forget")
@@ -401,8 +401,8 @@ def forget_command(
     """Delete a person from Brevo and from Tajo's memory for good, and write down that it was done."""
     who = sys.stdin.readline() if email == "-" else email  # others can read a process's arguments
 
-    async def verb(verbs: Verbs) -> int:
-        record = await verbs.forget(who)
+    async def verb(tajo: Tajo) -> int:
+        record = await tajo.forget(who)
         if json:
             print_json(record)
         else:
@@ -410,7 +410,7 @@ def forget_command(
                 typer.echo(sentence)
         return 0
 
-    return with_verbs(config, verb)
+    return with_tajo(config, verb)
 
 
 @app.command()

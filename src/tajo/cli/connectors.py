@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from tajo.app import Tajo
 from tajo.cli import tell
-from tajo.cli.running import Config, Json, print_json, with_verbs
+from tajo.cli.running import Config, Json, print_json, with_tajo
 from tajo.config import Credentials
 from tajo.errors import Usage
-from tajo.verbs import Verbs
 
 connectors = typer.Typer(help="The stores that are connected.", no_args_is_help=True)
 
@@ -20,8 +20,8 @@ connectors = typer.Typer(help="The stores that are connected.", no_args_is_help=
 def list_(json: Json = False, config: Config = None) -> int:
     """List all connectors, and how far each is."""
 
-    async def verb(verbs: Verbs) -> int:
-        found = await verbs.connectors()
+    async def verb(tajo: Tajo) -> int:
+        found = await tajo.connectors()
         if json:
             print_json(found)
         else:
@@ -29,7 +29,7 @@ def list_(json: Json = False, config: Config = None) -> int:
                 tell.status(one)
         return 0
 
-    return with_verbs(config, verb)
+    return with_tajo(config, verb)
 
 
 @connectors.command()
@@ -64,15 +64,15 @@ def connect(
         client_secret=client_secret,
     )
 
-    async def verb(verbs: Verbs) -> int:
-        connected = await verbs.connect(name, credentials)
+    async def verb(tajo: Tajo) -> int:
+        connected = await tajo.connect(name, credentials)
         if json:
             print_json(connected)
         else:
             tell.connected(connected)
         return 0
 
-    return with_verbs(config, verb, without_stores=True)
+    return with_tajo(config, verb, without_stores=True)
 
 
 @connectors.command()
@@ -81,15 +81,15 @@ def disconnect(
 ) -> int:
     """Remove our webhooks and forget the credentials; what was synced stays in Brevo."""
 
-    async def verb(verbs: Verbs) -> int:
-        removed = await verbs.disconnect(name)
+    async def verb(tajo: Tajo) -> int:
+        removed = await tajo.disconnect(name)
         if json:
             print_json(removed)
         else:
             tell.hooks_changed(name, removed)
         return 0
 
-    return with_verbs(config, verb)
+    return with_tajo(config, verb)
 
 
 def runs(
@@ -100,22 +100,22 @@ def runs(
 ) -> int:
     """Show past runs, and how far one is that goes on."""
 
-    async def verb(verbs: Verbs) -> int:
+    async def verb(tajo: Tajo) -> int:
         if run is None:
-            found = await verbs.runs(connector)
+            found = await tajo.runs(connector)
             if json:
                 print_json(found)
             else:
                 tell.runs(found.runs)
             return 0
-        one = await verbs.run(run)
+        one = await tajo.run(run)
         if json:
             print_json(one)
         else:
             tell.run(one)
         return 0
 
-    return with_verbs(config, verb)
+    return with_tajo(config, verb)
 
 
 def _asked_for(what: str) -> str:

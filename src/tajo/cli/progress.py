@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from tajo.app import Line, Watch
 from tajo.sync.account import Tally
+from tajo.wiring import Line, Watch
 
 _EVERY = 5.0
 

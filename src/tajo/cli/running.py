@@ -13,9 +13,9 @@ import msgspec
 import typer
 
 from tajo import config
-from tajo.app import Tajo, open_tajo, remembers
+from tajo.app import Tajo
 from tajo.errors import Mend, Usage
-from tajo.verbs import Verbs
+from tajo.wiring import Wiring, open_wiring, remembers
 
 Config = Annotated[
     Path | None,
@@ -25,8 +25,8 @@ Name = Annotated[str | None, typer.Argument(help="A connector's name (default: a
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 
 
-def with_tajo(
-    path: Path | None, verb: Callable[[Tajo], Coroutine[Any, Any, int]], *, without_stores: bool = False
+def with_wiring(
+    path: Path | None, verb: Callable[[Wiring], Coroutine[Any, Any, int]], *, without_stores: bool = False
 ) -> int:
     """Load the settings, open the ledger, do something. `without_stores`: it can be done without any."""
     settings = config.load(path, os.environ)
@@ -34,17 +34,17 @@ def with_tajo(
         raise Usage("no store is connected", "write a tajo.yaml (`tajo init`), or set BC_STORE_HASH.")
 
     async def run() -> int:
-        async with open_tajo(settings, os.environ) as tajo:
-            return await verb(tajo)
+        async with open_wiring(settings, os.environ) as wiring:
+            return await verb(wiring)
 
     return asyncio.run(run())
 
 
-def with_verbs(
-    path: Path | None, verb: Callable[[Verbs], Coroutine[Any, Any, int]], *, without_stores: bool = False
+def with_tajo(
+    path: Path | None, verb: Callable[[Tajo], Coroutine[Any, Any, int]], *, without_stores: bool = False
 ) -> int:
-    """The same with the verbs that all faces share."""
-    return with_tajo(path, lambda tajo: verb(Verbs(tajo)), without_stores=without_stores)
+    """The same with the verbs, which all faces share."""
+    return with_wiring(path, lambda wiring: verb(Tajo(wiring)), without_stores=without_stores)
 
 
 async def each(names: list[str], verb: Callable[[str], Awaitable[object]]) -> object:

@@ -20,9 +20,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
 from tajo import config
-from tajo.app import Tajo
 from tajo.cli import skill_words
-from tajo.cli.running import Config, Json, print_json, with_tajo
+from tajo.cli.running import Config, Json, print_json, with_wiring
 from tajo.config import Settings
 from tajo.errors import Usage
 from tajo.skill_trial import Question, seconds_of, try_skill
@@ -30,6 +29,7 @@ from tajo.skills import Manners, Shelf, shelf
 from tajo.skills.model import CONNECTOR_SKILLS, Skill, templated
 from tajo.skills.tryout import Sample, try_out
 from tajo.skills.values import amount, nearest, zone_of
+from tajo.wiring import Wiring
 
 skills = typer.Typer(help="Automations: what is sent by itself, to whom and when.", no_args_is_help=True)
 
@@ -180,7 +180,7 @@ def test_skill(
             event=begins,
             at=when,
         )
-        return with_tajo(config, partial(_try_real, name, connector, question, json=json))
+        return with_wiring(config, partial(_try_real, name, connector, question, json=json))
     manners = _manners(settings, connector)
     zone = zone_of(skill.timezone or manners.timezone) or ZoneInfo("UTC")
     sample = Sample(
@@ -203,9 +203,11 @@ def test_skill(
     return 0
 
 
-async def _try_real(name: str, connector: str | None, question: Question, tajo: Tajo, *, json: bool) -> int:
-    skill = _named(tajo.settings.skills, name)
-    answer = await try_skill(tajo, tajo.names(connector)[0], skill, question)
+async def _try_real(
+    name: str, connector: str | None, question: Question, wiring: Wiring, *, json: bool
+) -> int:
+    skill = _named(wiring.settings.skills, name)
+    answer = await try_skill(wiring, wiring.names(connector)[0], skill, question)
     if json:
         print_json(skill_words.answer_row(name, answer))
     else:

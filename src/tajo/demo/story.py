@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tajo import config
-from tajo.app import Tajo, open_tajo
+from tajo.app import Tajo
 from tajo.cli import tell
 from tajo.cli.progress import watching
 from tajo.demo import cart
@@ -27,7 +27,7 @@ from tajo.errors import Mend
 from tajo.live import serve
 from tajo.sandbox.shoppers import Action, Shoppers
 from tajo.sync.ledger import runs
-from tajo.verbs import Verbs
+from tajo.wiring import Wiring, open_wiring
 
 SHOP = {"customers": 3000, "orders": 5000, "products": 150, "plan": "pro"}
 NAME = "bigcommerce"
@@ -81,12 +81,12 @@ async def play(seed: int) -> int:
 
 
 async def _tell_history(console: Console, env: Mapping[str, str]) -> None:
-    async with open_tajo(config.load(None, env), env) as tajo:
-        verbs = Verbs(tajo)
+    async with open_wiring(config.load(None, env), env) as wiring:
+        tajo = Tajo(wiring)
         with watching(quiet=False) as watch:
-            run = await verbs.sync(NAME, watch=watch)
+            run = await tajo.sync(NAME, watch=watch)
         tell.run(run, "What was read and written")
-        reasons = sorted({one.reason async for one in verbs.all_failures(NAME)})
+        reasons = sorted({one.reason async for one in tajo.all_failures(NAME)})
     if reasons:
         console.print("Dirt in the store, kept with its reason: " + "; ".join(reasons))
 
@@ -118,16 +118,16 @@ async def _live(
         def say(words: str) -> None:
             console.print(f"[dim]    {escape(words)}[/dim]", soft_wrap=True)
 
-        async with open_tajo(config.load(file, env), env) as tajo:
-            last = await _swept(tajo)
-            async with _serving(tajo, say, listening):
-                last = await _next_sweep(tajo, last)
+        async with open_wiring(config.load(file, env), env) as wiring:
+            last = await _swept(wiring)
+            async with _serving(wiring, say, listening):
+                last = await _next_sweep(wiring, last)
                 await cart.fill(shop)
                 async with asyncio.TaskGroup() as acts:
                     busy = acts.create_task(_busy(console, shop, brevo, seed))
                     back = acts.create_task(cart.come_back(shop, brevo))
                 deeds, story = busy.result(), back.result()
-                last = await _next_sweep(tajo, last)
+                last = await _next_sweep(wiring, last)
         seconds = latencies(hooks.exchanges, calls.exchanges)
     sent = await _deliveries(shop)
     healed = sum(tally["written"] for tally in last.account["resources"].values()) if last else 0
@@ -148,12 +148,12 @@ async def _live(
 
 @asynccontextmanager
 async def _serving(
-    tajo: Tajo, say: Callable[[str], None], listening: Callable[[str], None]
+    wiring: Wiring, say: Callable[[str], None], listening: Callable[[str], None]
 ) -> AsyncIterator[None]:
     """`tajo serve`, while this lasts."""
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(serve(tajo, host="127.0.0.1", port=0, stop=stop, say=say, listening=listening))
+        tasks.create_task(serve(wiring, host="127.0.0.1", port=0, stop=stop, say=say, listening=listening))
         yield
         stop.set()
 
@@ -175,16 +175,16 @@ async def _busy(console: Console, shop: Mapping[str, Any], brevo: Mapping[str, A
             await client.post(faults, json={"on": False})
 
 
-async def _swept(tajo: Tajo) -> runs.RunRecord | None:
+async def _swept(wiring: Wiring) -> runs.RunRecord | None:
     """The last run that came to its end."""
-    async with tajo.ledger.begin() as tx:
+    async with wiring.ledger.begin() as tx:
         return await runs.last_run(tx, NAME, "done")
 
 
-async def _next_sweep(tajo: Tajo, before: runs.RunRecord | None) -> runs.RunRecord | None:
+async def _next_sweep(wiring: Wiring, before: runs.RunRecord | None) -> runs.RunRecord | None:
     """Wait until another run has come to its end, for a minute at the most."""
     for _ in range(300):
-        run = await _swept(tajo)
+        run = await _swept(wiring)
         if run != before:
             return run
         await asyncio.sleep(0.2)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from tajo import config
-from tajo.app import Tajo
 from tajo.doctor import account, carts, data, discounts, hooks, scopes, store
 from tajo.doctor.report import GRADES, Finding, Report, mend, note
 from tajo.doctor.scopes import allowed
@@ -15,6 +14,7 @@ from tajo.doctor.storefronts import storefronts
 from tajo.doctor.visit import Check, Hurried, Visit
 from tajo.errors import Mend, TajoError
 from tajo.http import Clock, Patience
+from tajo.wiring import Wiring
 
 PATIENCE = Patience(attempts=3, longest=5.0)  # somebody waits for the answer
 
@@ -81,11 +81,11 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-async def examine(tajo: Tajo, name: str) -> Report:
+async def examine(wiring: Wiring, name: str) -> Report:
     """Look at everything that the connector of this name stands on. Changes nothing; never raises `Mend`."""
-    async with tajo.accounts(name, clock=Hurried(Clock()), patience=PATIENCE) as (shop, brevo):
-        settings = tajo.settings.connectors[name]
-        return await consult(Visit(shop, brevo, tajo.rules(name), settings, tajo.settings))
+    async with wiring.accounts(name, clock=Hurried(Clock()), patience=PATIENCE) as (shop, brevo):
+        settings = wiring.settings.connectors[name]
+        return await consult(Visit(shop, brevo, wiring.rules(name), settings, wiring.settings))
 
 
 async def consult(visit: Visit, checks: Sequence[Check] = CHECKS) -> Report:

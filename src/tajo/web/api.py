@@ -17,9 +17,9 @@ from msgspec import Struct
 
 from tajo import answers
 from tajo.access import Scope
+from tajo.app import Tajo
 from tajo.config import Credentials
 from tajo.errors import TajoError, Usage
-from tajo.verbs import Verbs
 from tajo.web.callers import may
 from tajo.web.jobs import Jobs
 from tajo.web.refusals import MEDIA_TYPE as PROBLEM
@@ -28,7 +28,7 @@ from tajo.web.refusals import Problem, problem_of
 PULSE = 1.0
 """Seconds between two events of a run that goes on."""
 
-Doing = NamedDependency[Verbs]
+Doing = NamedDependency[Tajo]
 Running = NamedDependency[Jobs]
 MayCall = NamedDependency[Callable[[str], bool]]
 Id = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
@@ -95,31 +95,31 @@ READ, WRITE, ADMIN = ([may(scope)] for scope in (Scope.READ, Scope.WRITE, Scope.
 
 
 @get("/connectors", guards=READ, operation_id="connectors")
-async def connectors(verbs: Doing) -> answers.Connectors:
+async def connectors(tajo: Doing) -> answers.Connectors:
     """How far all connectors are."""
-    return await verbs.connectors()
+    return await tajo.connectors()
 
 
 @post("/connectors/{name:str}/connect", guards=ADMIN, status_code=200, operation_id="connect")
 async def connect(
-    verbs: Doing, may_call: MayCall, name: FromPath[str], data: JSONBody[Credentials]
+    tajo: Doing, may_call: MayCall, name: FromPath[str], data: JSONBody[Credentials]
 ) -> answers.Connected:
     """Connect a store, once its credentials have been seen to open what is needed. Again is once."""
     if data.api_url and not may_call(data.api_url):
         raise Usage("api_url: this server calls no such host", "name it as `api_url` in its configuration.")
-    return await verbs.connect(name, data)
+    return await tajo.connect(name, data)
 
 
 @delete("/connectors/{name:str}", guards=ADMIN, status_code=200, operation_id="disconnect")
-async def disconnect(verbs: Doing, name: FromPath[str]) -> answers.HookChanges:
+async def disconnect(tajo: Doing, name: FromPath[str]) -> answers.HookChanges:
     """Remove our webhooks and forget the credentials; what was synced stays in Brevo."""
-    return await verbs.disconnect(name)
+    return await tajo.disconnect(name)
 
 
 @get("/connectors/{name:str}/status", guards=READ, operation_id="status")
-async def status(verbs: Doing, name: FromPath[str]) -> answers.Status:
+async def status(tajo: Doing, name: FromPath[str]) -> answers.Status:
     """How far a connector is, and what waits."""
-    return await verbs.status(name)
+    return await tajo.status(name)
 
 
 @post(
@@ -129,12 +129,12 @@ async def status(verbs: Doing, name: FromPath[str]) -> answers.Status:
     status_code=202,
 )
 async def sync(
-    verbs: Doing, jobs: Running, name: FromPath[str], data: JSONBody[Wish]
+    tajo: Doing, jobs: Running, name: FromPath[str], data: JSONBody[Wish]
 ) -> Response[answers.Run | answers.Rehearsal]:
     """Start a sync: 202 with the run, to be followed at `/v1/runs/{run}`; 200 if it is over, or a dry run."""
     full = data.type == "full"
     if data.dry_run:
-        rehearsal = await verbs.rehearse(name, full=full, resources=data.resources)
+        rehearsal = await tajo.rehearse(name, full=full, resources=data.resources)
         return Response(rehearsal, status_code=200)
     run = await jobs.start(name, full=full, resources=data.resources, believe_losses=data.believe_losses)
     return Response(run, status_code=202 if jobs.is_running(run.run) else 200)
@@ -142,21 +142,21 @@ async def sync(
 
 @get("/connectors/{name:str}/plan", guards=READ, operation_id="plan")
 async def plan(
-    verbs: Doing,
+    tajo: Doing,
     name: FromPath[str],
     full: FromQuery[bool] = False,
     resources: FromQuery[list[Resource] | None] = None,
 ) -> answers.Plan:
     """How many calls a sync would take, and how long at least."""
-    return await verbs.plan(name, full=full, resources=resources or [])
+    return await tajo.plan(name, full=full, resources=resources or [])
 
 
 @get("/runs", guards=READ, operation_id="runs")
 async def runs(
-    verbs: Doing, connector: FromQuery[str | None] = None, after: FromQuery[str] = "", limit: Limit = 50
+    tajo: Doing, connector: FromQuery[str | None] = None, after: FromQuery[str] = "", limit: Limit = 50
 ) -> answers.Runs:
     """Runs, the newest first; `after`: the `next` of the page before."""
-    return await verbs.runs(connector, after=after, limit=limit)
+    return await tajo.runs(connector, after=after, limit=limit)
 
 
 @get("/runs/{run:str}", guards=READ, operation_id="run")
@@ -190,64 +190,64 @@ async def _progress(jobs: Jobs, run: str) -> AsyncIterator[ServerSentEventMessag
 
 @get("/connectors/{name:str}/failures", guards=READ, operation_id="failures")
 async def failures(
-    verbs: Doing, name: FromPath[str], after: FromQuery[str] = "", limit: Limit = 100
+    tajo: Doing, name: FromPath[str], after: FromQuery[str] = "", limit: Limit = 100
 ) -> answers.Failures:
     """What could not be delivered, and why; the oldest first."""
-    return await verbs.failures(name, after=after, limit=limit)
+    return await tajo.failures(name, after=after, limit=limit)
 
 
 @post("/connectors/{name:str}/failures/replay", guards=WRITE, status_code=200, operation_id="replay")
-async def replay(verbs: Doing, name: FromPath[str], data: JSONBody[Keys]) -> answers.Run:
+async def replay(tajo: Doing, name: FromPath[str], data: JSONBody[Keys]) -> answers.Run:
     """Look at failed records again and deliver them."""
-    return await verbs.replay(name, data.keys)
+    return await tajo.replay(name, data.keys)
 
 
 @get("/connectors/{name:str}/webhooks", guards=READ, operation_id="hooks")
-async def hooks(verbs: Doing, name: FromPath[str]) -> answers.Hooks:
+async def hooks(tajo: Doing, name: FromPath[str]) -> answers.Hooks:
     """All webhooks of the store's API account, ours and others."""
-    return await verbs.hooks(name)
+    return await tajo.hooks(name)
 
 
 @post("/connectors/{name:str}/webhooks", guards=WRITE, status_code=200, operation_id="registerHooks")
-async def register_hooks(verbs: Doing, name: FromPath[str]) -> answers.HookChanges:
+async def register_hooks(tajo: Doing, name: FromPath[str]) -> answers.HookChanges:
     """See that store and Brevo call this server; what is missing or broken is made right."""
-    return await verbs.register_hooks(name)
+    return await tajo.register_hooks(name)
 
 
 @delete("/connectors/{name:str}/webhooks", guards=WRITE, status_code=200, operation_id="removeHooks")
-async def remove_hooks(verbs: Doing, name: FromPath[str]) -> answers.HookChanges:
+async def remove_hooks(tajo: Doing, name: FromPath[str]) -> answers.HookChanges:
     """Remove our webhooks; those of others stay."""
-    return await verbs.remove_hooks(name)
+    return await tajo.remove_hooks(name)
 
 
 @post("/connectors/{name:str}/webhooks/received", guards=WRITE, status_code=202, operation_id="handleWebhook")
-async def handle_webhook(verbs: Doing, name: FromPath[str], data: JSONBody[Received]) -> answers.Noted:
+async def handle_webhook(tajo: Doing, name: FromPath[str], data: JSONBody[Received]) -> answers.Noted:
     """Note a webhook that your own application received, and knows to be genuine."""
-    return await verbs.handle_webhook(name, topic=data.topic, payload=data.payload)
+    return await tajo.handle_webhook(name, topic=data.topic, payload=data.payload)
 
 
 @get("/connectors/{name:str}/preview/{kind:str}/{record:int}", guards=WRITE, operation_id="preview")
-async def preview(verbs: Doing, name: FromPath[str], kind: FromPath[str], record: Id) -> answers.Preview:
+async def preview(tajo: Doing, name: FromPath[str], kind: FromPath[str], record: Id) -> answers.Preview:
     """The exact payload of a record, and where each value came from. It holds personal data."""
-    return await verbs.preview(name, kind, record)
+    return await tajo.preview(name, kind, record)
 
 
 @get("/connectors/{name:str}/doctor", guards=READ, operation_id="doctor")
-async def doctor(verbs: Doing, name: FromPath[str]) -> answers.Diagnosis:
+async def doctor(tajo: Doing, name: FromPath[str]) -> answers.Diagnosis:
     """Examine everything that the connector stands on; each finding comes with its mend."""
-    return await verbs.doctor(name)
+    return await tajo.doctor(name)
 
 
 @post("/connectors/{name:str}/audit", guards=WRITE, status_code=200, operation_id="audit")
-async def audit(verbs: Doing, name: FromPath[str], data: JSONBody[AuditWish]) -> answers.Audit:
+async def audit(tajo: Doing, name: FromPath[str], data: JSONBody[AuditWish]) -> answers.Audit:
     """Compare all that Brevo should hold with what it holds. It takes as long as a full sync reads."""
-    return await verbs.audit(name, repair=data.repair, values=data.values)
+    return await tajo.audit(name, repair=data.repair, values=data.values)
 
 
 @post("/forget", guards=ADMIN, status_code=200, operation_id="forget")
-async def forget(verbs: Doing, data: JSONBody[Whom]) -> answers.Forgotten:
+async def forget(tajo: Doing, data: JSONBody[Whom]) -> answers.Forgotten:
     """Delete a person from Brevo and from the ledger for good, and write down that it was done."""
-    return await verbs.forget(data.email)
+    return await tajo.forget(data.email)
 
 
 HANDLERS = [
@@ -263,10 +263,10 @@ def v1() -> Router:
     return Router("/v1", route_handlers=HANDLERS, tags=["v1"])
 
 
-async def provide_verbs(state: State) -> Verbs:
+async def provide_tajo(state: State) -> Tajo:
     """What the handlers call."""
-    verbs: Verbs = state.verbs
-    return verbs
+    tajo: Tajo = state.tajo
+    return tajo
 
 
 async def provide_may_call(state: State) -> Callable[[str], bool]:

@@ -14,10 +14,10 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
+from tajo.app import Tajo
 from tajo.errors import TajoError
 from tajo.meters import Meters
-from tajo.verbs import Verbs
-from tajo.web.api import provide_jobs, provide_may_call, provide_verbs, v1
+from tajo.web.api import provide_jobs, provide_may_call, provide_tajo, v1
 from tajo.web.callers import Callers, Gate, Limits
 from tajo.web.dashboard import Outlook, answered, open_house, routes
 from tajo.web.dashboard.house import House
@@ -44,7 +44,7 @@ OPENAPI = OpenAPIConfig(
 
 @asynccontextmanager
 async def open_faces(
-    verbs: Verbs,
+    tajo: Tajo,
     gate: Gate,
     *,
     may_call: Callable[[str], bool] = lambda _url: True,
@@ -52,25 +52,25 @@ async def open_faces(
     meters: Meters | None = None,
     outlook: Outlook | None = None,
 ) -> AsyncIterator[Litestar]:
-    """`verbs`: what callers can do; `gate`: knows who they are. With it ends what runs for them.
+    """`tajo`: what callers can do; `gate`: knows who they are. With it ends what runs for them.
 
     `may_call`: whether an address that a caller names is one that this machine shall call. `hosts`: the names
     under which it is reached. `meters`: what is told at `/metrics`; None: there is nothing of the kind.
     `outlook`: what the dashboard shows; None: there is none.
     """
-    jobs = Jobs(verbs)
+    jobs = Jobs(tajo)
     try:
         async with AsyncExitStack() as stack:
             house = None
             if outlook:
-                house = await stack.enter_async_context(open_house(outlook, verbs, jobs, may_call))
-            yield faces_of(verbs, gate, jobs, may_call, hosts=hosts, meters=meters, house=house)
+                house = await stack.enter_async_context(open_house(outlook, tajo, jobs, may_call))
+            yield faces_of(tajo, gate, jobs, may_call, hosts=hosts, meters=meters, house=house)
     finally:
         await jobs.close()
 
 
 def faces_of(
-    verbs: Verbs,
+    tajo: Tajo,
     gate: Gate,
     jobs: Jobs,
     may_call: Callable[[str], bool],
@@ -80,12 +80,12 @@ def faces_of(
     house: House | None = None,
 ) -> Litestar:
     """The application over these."""
-    state = {"verbs": verbs, "jobs": jobs, "gate": gate, "may_call": may_call, "limits": Limits()}
+    state = {"tajo": tajo, "jobs": jobs, "gate": gate, "may_call": may_call, "limits": Limits()}
     return Litestar(
         [v1(), *([metrics] if meters else []), *(routes() if house else [])],
         state=State({**state, "meters": meters, "hosts": frozenset(hosts), "house": house}),
         dependencies={
-            "verbs": Provide(provide_verbs),
+            "tajo": Provide(provide_tajo),
             "jobs": Provide(provide_jobs),
             "may_call": Provide(provide_may_call),
         },

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from tajo import answers
-from tajo.app import Line
+from tajo.app import Tajo, told
 from tajo.sync.account import Account
-from tajo.verbs import Verbs, told
+from tajo.wiring import Line
 
 GLANCE = 0.05
 """Seconds between two looks at whether a sync has begun."""
@@ -42,8 +42,8 @@ class Job:
 class Jobs:
     """Starts syncs, and knows how far they are."""
 
-    def __init__(self, verbs: Verbs) -> None:
-        self._verbs = verbs
+    def __init__(self, tajo: Tajo) -> None:
+        self._tajo = tajo
         self._running: dict[str, Job] = {}
         self._ended: dict[str, answers.Run | Exception] = {}
         self._tasks: set[asyncio.Task[answers.Run]] = set()
@@ -54,7 +54,7 @@ class Jobs:
         """Start a sync; returns as soon as it has a name, or is over. Raises what it raises before."""
         job = Job(name)
         task = asyncio.create_task(
-            self._verbs.sync(
+            self._tajo.sync(
                 name, full=full, resources=resources, believe_losses=believe_losses, watch=job.watch
             )
         )
@@ -88,7 +88,7 @@ class Jobs:
         ended = self._ended.get(run)
         if isinstance(ended, Exception):
             raise ended
-        return ended or await self._verbs.run(run)
+        return ended or await self._tajo.run(run)
 
     def is_running(self, run: str) -> bool:
         """It was started here, and goes on."""

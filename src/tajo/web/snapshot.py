@@ -11,10 +11,10 @@ import msgspec
 from msgspec import Struct
 
 from tajo.answers import Status
-from tajo.app import Tajo
 from tajo.sync.ledger import glance
 from tajo.sync.ledger.glance import Part, Waiting
 from tajo.sync.ledger.store import Ledger
+from tajo.wiring import Wiring
 
 EVERY = 15.0
 """Seconds between two looks at everything; ten times as long as one took, where counting takes long."""
@@ -40,8 +40,8 @@ class Seen(Struct, frozen=True):
 class Snapshot:
     """What was seen of each connector last. It reads on a connection of its own."""
 
-    def __init__(self, tajo: Tajo, ledger: Ledger) -> None:
-        self._tajo = tajo
+    def __init__(self, wiring: Wiring, ledger: Ledger) -> None:
+        self._wiring = wiring
         self._ledger = ledger
         self._looks: set[asyncio.Task[None]] = set()
         self._over = asyncio.Event()
@@ -49,13 +49,15 @@ class Snapshot:
 
     async def look(self, names: Collection[str] | None = None) -> None:
         """Look at these connectors; None: at all, and forget those that are gone."""
-        there = self._tajo.settings.connectors
+        there = self._wiring.settings.connectors
         for place, name in enumerate(there if names is None else names):
             if place:
                 await asyncio.sleep(BREATH)
             if name in there and not self._over.is_set():
                 self.seen = {**self.seen, name: await self._look(name)}
-        self.seen = {name: seen for name, seen in self.seen.items() if name in self._tajo.settings.connectors}
+        self.seen = {
+            name: seen for name, seen in self.seen.items() if name in self._wiring.settings.connectors
+        }
 
     async def soon(self, name: str) -> None:
         """Something has changed: look at this connector now, and wait for it a moment at the most."""
@@ -79,8 +81,8 @@ class Snapshot:
         await asyncio.gather(*self._looks)
 
     async def _look(self, name: str) -> Seen:
-        now = self._tajo.now()
-        told = await self._tajo.status(name, self._ledger)
+        now = self._wiring.now()
+        told = await self._wiring.status(name, self._ledger)
         async with self._ledger.begin() as tx:
             parts = await glance.parts(tx, name, now)
             waiting = await glance.waiting(tx, name)
@@ -95,10 +97,10 @@ class Snapshot:
 
 
 @asynccontextmanager
-async def open_snapshot(tajo: Tajo) -> AsyncIterator[Snapshot]:
+async def open_snapshot(wiring: Wiring) -> AsyncIterator[Snapshot]:
     """A snapshot that looks until this ends."""
-    async with tajo.ledger.apart() as ledger:
-        snapshot = Snapshot(tajo, ledger)
+    async with wiring.ledger.apart() as ledger:
+        snapshot = Snapshot(wiring, ledger)
         task = asyncio.create_task(snapshot.watch())
         try:
             yield snapshot

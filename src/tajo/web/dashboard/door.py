@@ -124,7 +124,7 @@ def _door(template: str, *, status: int = 200, **context: Any) -> Response[Any]:
 
 
 def _in(request: Asked, house: House, session: str, to: str) -> Response[Any]:
-    public = house.tajo.settings.server.public_url or ""
+    public = house.wiring.settings.server.public_url or ""
     cookie = Cookie(
         key=COOKIE,
         value=session,

@@ -10,8 +10,8 @@ from litestar.params import FromQuery, URLEncodedBody
 from litestar.response import Redirect
 from msgspec import Struct
 
+from tajo.app import as_key
 from tajo.sync.ledger import queue
-from tajo.verbs import as_key
 from tajo.web.dashboard.errands import sentences
 from tajo.web.dashboard.frame import Asked, Page, act, page
 from tajo.web.dashboard.house import Flash, House, InHouse
@@ -36,7 +36,7 @@ async def failures(
 ) -> Page:
     """A page of failures, the oldest first."""
     name = house.pick(connector)
-    found = await house.verbs.failures(name, after=after, limit=50) if name else None
+    found = await house.tajo.failures(name, after=after, limit=50) if name else None
     rows = found.failures if found else []
     seen = house.snapshot.seen.get(name)
     return page(
@@ -62,7 +62,7 @@ async def replay(request: Asked, house: InHouse, data: URLEncodedBody[Replay]) -
 
     async def again() -> Flash:
         before = await _left(house, name, keys)
-        run = await house.verbs.replay(name, keys)
+        run = await house.tajo.replay(name, keys)
         left = await _left(house, name, keys)
         await house.snapshot.soon(name)
         if run.troubles:
@@ -91,7 +91,7 @@ HANDLERS = [failures, replay]
 
 async def _left(house: House, name: str, keys: list[str]) -> int:
     """How many of these are among the failures; none named: how many there are."""
-    async with house.tajo.ledger.begin() as tx:
+    async with house.wiring.ledger.begin() as tx:
         if not keys:
             return await queue.count_parked(tx, name)
         return len(await queue.parked_of(tx, name, [as_key(key) for key in keys]))

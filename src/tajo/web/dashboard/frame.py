@@ -95,7 +95,7 @@ async def act(
         flash = Flash(sentences("not done", problem, mend), bad=True)
     outcome = "failed" if flash.bad else "done"
     await house.keeper.note(request.user.who, verb, about, outcome)
-    if about in house.tajo.settings.connectors:
+    if about in house.wiring.settings.connectors:
         await house.snapshot.soon(about)
     house.flashes.put(session_of(request), flash)
     return Redirect(flash.to or to, status_code=303)

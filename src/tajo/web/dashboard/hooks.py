@@ -26,9 +26,9 @@ async def hooks(request: Asked, house: InHouse, connector: FromQuery[str] = "") 
     name = house.pick(connector)
     heard, errand = {}, None
     if name:
-        async with house.tajo.ledger.begin() as tx:
+        async with house.wiring.ledger.begin() as tx:
             heard = await counts.heard(tx, name)
-        errand = await house.errands.run("hooks", name, lambda: house.verbs.hooks(name), fresh=FRESH)
+        errand = await house.errands.run("hooks", name, lambda: house.tajo.hooks(name), fresh=FRESH)
     listed = errand.result.hooks if errand and errand.result else []
     ours = [hook for hook in listed if hook.ours]
     return page(
@@ -42,8 +42,8 @@ async def hooks(request: Asked, house: InHouse, connector: FromQuery[str] = "") 
         off=[hook for hook in ours if not hook.active],
         others=len(listed) - len(ours),
         standing=house.standing().get(name),
-        public=house.tajo.settings.server.public_url,
-        mode=house.tajo.settings.connectors[name].sync_mode if name else "",
+        public=house.wiring.settings.server.public_url,
+        mode=house.wiring.settings.connectors[name].sync_mode if name else "",
         repair=house.errands.last("repair", name),
     )
 
@@ -54,7 +54,7 @@ async def repair(request: Asked, house: InHouse, data: URLEncodedBody[Named]) ->
     name = house.pick(data.connector)
 
     async def work() -> Flash:
-        errand = await house.errands.run("repair", name, lambda: house.verbs.register_hooks(name))
+        errand = await house.errands.run("repair", name, lambda: house.tajo.register_hooks(name))
         house.errands.forget("hooks", name)
         if errand.runs:
             return Flash("The webhooks are being repaired; this page shows when it is over.")

@@ -15,11 +15,11 @@ from tajo.access import Doorkeeper
 from tajo.app import Tajo
 from tajo.journal import Journal
 from tajo.series import Name
-from tajo.verbs import Verbs
 from tajo.web.dashboard.errands import Errands
 from tajo.web.dashboard.verdict import View, judge, todo_of
 from tajo.web.jobs import Jobs
 from tajo.web.snapshot import Snapshot, open_snapshot
+from tajo.wiring import Wiring
 from tajo.worker import Standing
 
 REMEMBERED = 1000
@@ -37,7 +37,7 @@ class Outlook(Struct, frozen=True, kw_only=True):
     `minutes`: a series by name and connector, since a moment.
     """
 
-    tajo: Tajo
+    wiring: Wiring
     keeper: Doorkeeper
     journal: Journal
     standing: Callable[[], Mapping[str, Standing]]
@@ -79,32 +79,32 @@ class House:
     def __init__(
         self,
         outlook: Outlook,
-        verbs: Verbs,
+        tajo: Tajo,
         jobs: Jobs,
         may_call: Callable[[str], bool],
         snapshot: Snapshot,
     ) -> None:
-        self.tajo = outlook.tajo
+        self.wiring = outlook.wiring
         self.keeper = outlook.keeper
         self.journal = outlook.journal
         self.standing = outlook.standing
         self.minutes = outlook.minutes
-        self.verbs = verbs
+        self.tajo = tajo
         self.jobs = jobs
         self.may_call = may_call
         self.snapshot = snapshot
-        self.errands = Errands(outlook.tajo.now)
+        self.errands = Errands(outlook.wiring.now)
         self.flashes = Flashes()
 
     @property
     def now(self) -> float:
         """Seconds since 1970."""
-        return self.tajo.now()
+        return self.wiring.now()
 
     @property
     def names(self) -> list[str]:
         """All connectors, by their names."""
-        return sorted(self.tajo.settings.connectors)
+        return sorted(self.wiring.settings.connectors)
 
     def pick(self, wanted: str) -> str:
         """The connector that a page is about: the one that is wanted, or the first. Raises `Unknown`.
@@ -112,7 +112,7 @@ class House:
         Empty where there is none at all.
         """
         if wanted:
-            return self.verbs.names(wanted)[0]
+            return self.tajo.names(wanted)[0]
         return next(iter(self.names), "")
 
     def humans(self) -> int:
@@ -128,7 +128,7 @@ class House:
 
     def view(self, name: str) -> View:
         """How a connector stands."""
-        settings, now = self.tajo.settings, self.now
+        settings, now = self.wiring.settings, self.now
         lags = self.minutes("lag_p50", name, now - LATELY)
         return judge(
             name,
@@ -152,11 +152,11 @@ async def provide_house(state: State) -> House:
 
 @asynccontextmanager
 async def open_house(
-    outlook: Outlook, verbs: Verbs, jobs: Jobs, may_call: Callable[[str], bool]
+    outlook: Outlook, tajo: Tajo, jobs: Jobs, may_call: Callable[[str], bool]
 ) -> AsyncIterator[House]:
     """The house; with it ends what looks for it and runs in it."""
-    async with open_snapshot(outlook.tajo) as snapshot:
-        house = House(outlook, verbs, jobs, may_call, snapshot)
+    async with open_snapshot(outlook.wiring) as snapshot:
+        house = House(outlook, tajo, jobs, may_call, snapshot)
         try:
             yield house
         finally:

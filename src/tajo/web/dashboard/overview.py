@@ -79,10 +79,10 @@ async def connector(request: Asked, house: InHouse, name: FromPath[str], span: F
         house,
         "connector.html",
         view=house.view(name),
-        settings=house.tajo.settings.connectors[name],
-        written=name in house.tajo.written,
+        settings=house.wiring.settings.connectors[name],
+        written=name in house.wiring.written,
         standing=house.standing().get(name),
-        runs=(await house.verbs.runs(name, limit=5)).runs,
+        runs=(await house.tajo.runs(name, limit=5)).runs,
         charts=_charts(house, [name], span),
         span=span,
         ranges=list(RANGES),
@@ -113,7 +113,7 @@ async def connect(request: Asked, house: InHouse, data: URLEncodedBody[Store]) -
     async def work() -> Flash:
         if data.api_url and not house.may_call(data.api_url):
             raise Usage("this server calls no such host", "name it as `api_url` in its configuration.")
-        found = await house.verbs.connect(
+        found = await house.tajo.connect(
             name,
             Credentials(
                 store_hash=data.store_hash.strip(),
@@ -137,7 +137,7 @@ async def disconnect(request: Asked, house: InHouse, data: URLEncodedBody[Named]
     name = house.pick(data.connector)
 
     async def work() -> str:
-        await house.verbs.disconnect(name)
+        await house.tajo.disconnect(name)
         return f"{name} is disconnected. What was synced stays in Brevo."
 
     return await act(request, house, work(), verb="disconnect", about=name, to="/settings")

@@ -89,15 +89,15 @@ async def _previewed(house: House, name: str, kind: str, id_: str) -> Preview:
         raise Usage("this is no number of a record", "use the one that the store's control panel shows.")
     try:
         async with asyncio.timeout(PATIENCE):
-            return await house.verbs.preview(name, kind, int(id_))
+            return await house.tajo.preview(name, kind, int(id_))
     except TimeoutError:
         raise Later("the store does not answer now: try again soon") from None
 
 
 async def _of(house: House, name: str, email: str) -> tuple[str, str]:
     """The account of somebody, or the last order of a guest, as far as the ledger has met them."""
-    person = house.tajo.ledger.secret.person(email)
-    async with house.tajo.ledger.begin() as tx:
+    person = house.wiring.ledger.secret.person(email)
+    async with house.wiring.ledger.begin() as tx:
         accounts = (await people.accounts_of(tx, name, [person])).get(person)
         order = (await people.last_orders(tx, name, [person])).get(person)
     if accounts:

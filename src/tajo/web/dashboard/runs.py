@@ -19,7 +19,7 @@ async def runs(
 ) -> Page:
     """Runs, the newest first."""
     chosen = house.pick(connector) if connector else None
-    found = await house.verbs.runs(chosen, after=after, limit=25)
+    found = await house.tajo.runs(chosen, after=after, limit=25)
     rows = [(run, *_far(run), _written(run)) for run in found.runs]
     return page(
         request,
@@ -65,13 +65,13 @@ async def _found(house: House, run: str) -> tuple[Run, str, str]:
     try:
         found = await house.jobs.run(run)
         if found.started_at is None:  # one that goes on knows its tallies, the ledger when it began
-            began = (await house.verbs.run(run)).started_at
+            began = (await house.tajo.run(run)).started_at
             found = msgspec.structs.replace(found, started_at=began)
         return found, "", ""
     except Unknown:
         raise
     except TajoError as error:
-        return await house.verbs.run(run), *told(error)
+        return await house.tajo.run(run), *told(error)
 
 
 def _under_way(house: House, connector: str) -> bool:

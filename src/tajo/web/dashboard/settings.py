@@ -53,10 +53,10 @@ async def settings(request: Asked, house: InHouse, before: FromQuery[int | None]
         older=doings[SHOWN - 1].id if len(doings) > SHOWN else None,
         before=before,
         connectors=[
-            (name, one, name in house.tajo.written)
-            for name, one in sorted(house.tajo.settings.connectors.items())
+            (name, one, name in house.wiring.written)
+            for name, one in sorted(house.wiring.settings.connectors.items())
         ],
-        server=house.tajo.settings.server,
+        server=house.wiring.settings.server,
     )
 
 

@@ -20,7 +20,7 @@ async def skills(
 ) -> Page:
     """All skills: whether they are on, how many wait in each, when it goes on."""
     name = house.pick(connector)
-    shelf = house.tajo.settings.skills.skills
+    shelf = house.wiring.settings.skills.skills
     if skill and skill not in shelf:
         raise Unknown(f"there is no skill `{skill[:64]}`", "see the list of skills.")
     seen = house.snapshot.seen.get(name)
@@ -33,7 +33,7 @@ async def skills(
     ]
     rows = []
     if name and skill:
-        async with house.tajo.ledger.begin() as tx:
+        async with house.wiring.ledger.begin() as tx:
             rows = await glance.upcoming(tx, name, skill, limit=SHOWN)
     return page(
         request,
