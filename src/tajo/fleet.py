@@ -132,5 +132,4 @@ class Fleet:
             await self.settings_changed()
             yield
         finally:
-            for name in list(self._settings):
-                await self._dismiss(name)
+            await asyncio.gather(*map(self._dismiss, list(self._settings)))  # each may need seconds
