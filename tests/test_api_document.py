@@ -27,7 +27,7 @@ from tajo.server import make_app, serve
 from tajo.sync.ledger.inbox import open_inbox
 from tajo.web import open_faces
 from tajo.web.app import faces_of
-from tajo.web.jobs import Jobs
+from tajo.web.jobs import Audits, Jobs
 from tajo.wiring import open_wiring
 from tests.served import PLAIN, both
 
@@ -85,7 +85,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def document() -> dict[str, Any]:
     """It needs nobody to answer."""
     nobody = cast(Any, None)
-    return faces_of(nobody, nobody, Jobs(nobody), nobody).openapi_schema.to_schema()
+    return faces_of(nobody, nobody, Jobs(nobody), Audits(nobody), nobody).openapi_schema.to_schema()
 
 
 @schemathesis.openapi.from_dict(document()).parametrize()

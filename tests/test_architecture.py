@@ -53,15 +53,17 @@ lookout      errors http sync.ledger fleet meters alarms
 
 answers      nothing
 audit        errors http sync config bigcommerce brevo wiring answers
-access       errors sync.ledger sync.moments
+access       errors sync.ledger sync.moments answers
+skill_list   config skills answers sync.ledger sync.moments
 app          errors http sync config bigcommerce wiring plan preview forget doctor audit webhooks answers
+app          access skill_list
 web          errors throttle series sync config skills wiring answers access app worker journal fleet meters
 live         errors http sync config wiring webhooks fleet journal meters alarms messengers lookout server
 live         brevo.callbacks access app web
 
 demo         errors http sync config wiring live answers app cli.tell cli.progress sandbox.shoppers
 cli          errors http sync config skills wiring plan export skill_trial audit storefront
-cli          answers access app journal telemetry live demo sandbox.cli
+cli          answers access skill_list app journal telemetry live demo sandbox.cli
 client       errors config wiring answers access app web
 tajo         client
 __main__     cli

@@ -29,6 +29,7 @@ from tajo.sync.ledger import queue
 from tajo.sync.ledger.glance import Part
 from tajo.sync.model import Key, Resource
 from tajo.web import Outlook, open_faces
+from tajo.web.activity import as_it_happens
 from tajo.web.callers import COOKIE
 from tajo.web.dashboard.charts import Serie, Span, chart, gathered
 from tajo.web.dashboard.door import own_path
@@ -308,7 +309,7 @@ class TestPages:
         def broken(*_: Any) -> None:
             raise RuntimeError("ada@shop.example")
 
-        monkeypatch.setattr(inside.journal, "since", broken)
+        monkeypatch.setattr(inside.journal, "after", broken)
         answer = await inside.client.get("/activity", headers=HTML)
         assert answer.status_code == 500
         assert "Something is wrong in Tajo itself" in answer.text
@@ -495,11 +496,9 @@ class TestActivity:
         assert "after=3" in text
 
     async def test_what_happens_next_is_an_event(self, inside: House) -> None:
-        from tajo.web.dashboard.activity import _lines
-
         inside.journal.tell("order 1: new", connector="bigcommerce")
         inside.journal.tell("order 2: new", connector="other")
-        lines = _lines(inside.journal, "bigcommerce", 0)
+        lines = as_it_happens(inside.journal, 0, "bigcommerce")
         first = await anext(lines)
         assert '"words":"order 1: new"' in str(first.data)
         waits = asyncio.ensure_future(anext(lines))

@@ -47,7 +47,7 @@ def test_the_journal_keeps_what_it_says_with_its_connector_and_level() -> None:
     journal.tell("at work", connector="shop")
     journal.tell("stopped", connector="shop", level="error")
     assert said == ["shop  at work", "shop  stopped"]
-    assert [(line.words, line.connector, line.level) for line in journal.since(1)] == [
+    assert [(line.words, line.connector, line.level) for line in journal.after(1)] == [
         ("shop  stopped", "shop", "error")
     ]
 

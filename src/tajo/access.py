@@ -12,14 +12,15 @@ import re
 import secrets
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
+import msgspec
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from msgspec import Struct
 
+from tajo.answers import ApiKey
 from tajo.errors import Later, Unknown, Usage
 from tajo.sync.ledger import callers
 from tajo.sync.ledger.callers import Doing, Session
@@ -68,24 +69,24 @@ class Caller(Struct, frozen=True):
     user: str = ""
 
 
-class ApiKey(Struct, frozen=True, kw_only=True):
-    """A key, without the key itself."""
-
-    id: str
-    name: str
-    scope: Scope
-    made_at: datetime
-    used_at: datetime | None
-    revoked_at: datetime | None
-
-
 class Doorkeeper:
-    """Knows callers by what they show. `master`: a key that opens every door, if there is one."""
+    """Knows callers by what they show. `master`: a key that opens every door, if there is one.
 
-    def __init__(self, ledger: Ledger, now: Callable[[], float], *, master: str | None) -> None:
+    `called`: whoever shows that, in the words of the audit log.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        now: Callable[[], float],
+        *,
+        master: str | None,
+        called: str = "TAJO_API_KEY",
+    ) -> None:
         self._ledger = ledger
         self._now = now
         self._master = _digest(master) if master else None
+        self._called = called
         self._hasher = PasswordHasher()
         self._hashing = asyncio.Lock()  # each takes 64 MB: many at once would take the machine
         self._nobody = self._hasher.hash(secrets.token_hex())
@@ -97,7 +98,7 @@ class Doorkeeper:
         """Whose key this is; None if it is nobody's."""
         digest = _digest(text)
         if self._master and hmac.compare_digest(digest, self._master):
-            return Caller("TAJO_API_KEY", Scope.ADMIN)
+            return Caller(self._called, Scope.ADMIN)
         async with self._ledger.begin() as tx:
             key = await callers.key_of(tx, digest)
             if key is None:
@@ -128,11 +129,12 @@ class Doorkeeper:
         async with self._ledger.begin() as tx:
             return [_told(key) for key in await callers.keys(tx)]
 
-    async def revoke(self, id_: str) -> None:
+    async def revoke(self, id_: str) -> ApiKey:
         """The key opens nothing any more. Raises `Unknown` where there is no such key that does."""
         async with self._ledger.begin() as tx:
             if not (id_.isalnum() and await callers.revoke(tx, id_, self._now())):
-                raise Unknown(f"there is no key `{id_}` that works", "see `tajo keys list`.")
+                raise Unknown(f"there is no key `{id_[:64]}` that works", "see `tajo keys list`.")
+            return next(_told(key) for key in await callers.keys(tx) if key.id == id_)
 
     # --- people
 
@@ -313,11 +315,6 @@ def _digest(text: str) -> bytes:
 
 
 def _told(key: callers.Key) -> ApiKey:
-    return ApiKey(
-        id=key.id,
-        name=key.name,
-        scope=Scope(key.scope),
-        made_at=moment(int(key.made_at)),
-        used_at=None if key.used_at is None else moment(int(key.used_at)),
-        revoked_at=None if key.revoked_at is None else moment(int(key.revoked_at)),
-    )
+    moments = {name: getattr(key, name) for name in ("made_at", "used_at", "revoked_at")}
+    told = {name: None if at is None else moment(int(at)) for name, at in moments.items()}
+    return msgspec.convert({"id": key.id, "name": key.name, "scope": key.scope, **told}, ApiKey)

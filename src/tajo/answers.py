@@ -331,3 +331,128 @@ class Audit(Struct, frozen=True, kw_only=True):
     repaired: int = 0
     calls: dict[str, int] = {}
     seconds: float = 0.0
+
+
+class AuditRun(Struct, frozen=True, kw_only=True):
+    """An audit that a server makes. `audit`: its id; `seen`: records read so far; `found`: in the end."""
+
+    connector: str
+    audit: str
+    state: Literal["running", "done"]
+    seen: int = 0
+    found: Audit | None = None
+
+
+class Trigger(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What begins a skill: an event of the store, or the clock. `debounce` in seconds."""
+
+    event: str = ""
+    schedule: str = ""
+    timezone: str = ""
+    conditions: list[str] = []
+    debounce: float = 0
+
+
+class Skill(Struct, frozen=True, kw_only=True):
+    """An automation. `steps`: each with its `delay` in seconds, its `action`, and what that needs."""
+
+    name: str
+    version: str
+    description: str
+    category: str
+    status: str
+    featured: bool
+    enabled: bool
+    marketing: bool
+    triggers: list[Trigger]
+    actions: list[str]
+    steps: list[dict[str, Any]]
+    stop_on: list[str]
+    permissions: list[str]
+    brevo_endpoints: list[str]
+    related_skills: list[str]
+
+
+class Skills(Struct, frozen=True):
+    """All skills: the shipped ones, and those of your own folder."""
+
+    skills: list[Skill]
+
+
+class Waiting(Struct, frozen=True, kw_only=True):
+    """Who waits in a skill: how many sequences, when the next of them goes on, how many a refusal stopped.
+
+    `done`: how many steps were done within the last ninety days.
+    """
+
+    skill: str
+    enabled: bool
+    waiting: int = 0
+    next: datetime | None = None
+    stopped: int = 0
+    done: int = 0
+
+
+class SkillsAtWork(Struct, frozen=True, kw_only=True):
+    """The skills of a connector that are on, or in which somebody waits still."""
+
+    connector: str
+    skills: list[Waiting]
+
+
+class Said(Struct, frozen=True, kw_only=True):
+    """A line of a server's log. `level`: info, warning or error. `number`: counts them."""
+
+    number: int
+    at: datetime
+    connector: str
+    level: str
+    words: str
+
+
+class Activity(Struct, frozen=True, kw_only=True):
+    """What just happened, the oldest first. `last`: what to ask for `after` to get what follows."""
+
+    lines: list[Said]
+    last: int
+
+
+class ApiKey(Struct, frozen=True, kw_only=True):
+    """A key of a program, without the key itself."""
+
+    id: str
+    name: str
+    scope: Literal["read", "write", "admin"]
+    made_at: datetime
+    used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class ApiKeys(Struct, frozen=True):
+    """All keys, those that were revoked included; the oldest first."""
+
+    keys: list[ApiKey]
+
+
+class NewKey(Struct, frozen=True):
+    """A key that was made, and its text, which nobody can see again."""
+
+    id: str
+    key: str
+
+
+class Deed(Struct, frozen=True, kw_only=True):
+    """What somebody did. `about`: a connector or key, never a person. `outcome`: done, failed, refused."""
+
+    at: datetime
+    who: str
+    verb: str
+    about: str
+    outcome: str
+
+
+class AuditLog(Struct, frozen=True, kw_only=True):
+    """What people and programs did, the newest first. `next`: what to ask for `after` to get the older."""
+
+    deeds: list[Deed]
+    next: str | None = None

@@ -7,11 +7,13 @@ error of `tajo.errors`, in words for a person. So all faces say the same.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from tajo import answers, webhooks
+from tajo.access import Doorkeeper, Scope
 from tajo.audit import audit
 from tajo.bigcommerce import BigCommerceSource
 from tajo.config import Credentials, joined
@@ -21,6 +23,7 @@ from tajo.forget import forget
 from tajo.http import Patience
 from tajo.plan import make_plan
 from tajo.preview import KINDS, preview
+from tajo.skill_list import at_work, described
 from tajo.sync.account import Account
 from tajo.sync.ledger import connections, queue, runs
 from tajo.sync.ledger.queue import Parked
@@ -35,6 +38,9 @@ T = TypeVar("T")
 DOORS = ("store-token", "scope-", "brevo-key")
 """Without what these checks of the doctor look at, a store cannot be connected."""
 
+
+DONE, FAILED, REFUSED = "done", "failed", "refused"
+"""Outcomes, in the words of the audit log."""
 
 SOON = Patience(attempts=3, longest=5.0)
 """Somebody waits for a store to be connected."""
@@ -280,6 +286,56 @@ class Tajo:
         record = await forget(self._wiring, email)
         known = msgspec.to_builtins(record)
         return msgspec.convert({**known, "sentences": record.sentences()}, answers.Forgotten)
+
+    # --- skills
+
+    async def skills(self) -> answers.Skills:
+        """What skills there are, on or off."""
+        settings = self._wiring.settings
+        return answers.Skills([described(skill, settings) for skill in settings.skills.skills.values()])
+
+    async def skills_at_work(self, name: str) -> answers.SkillsAtWork:
+        """Who waits in which skill of a connector. Nobody is named."""
+        shelf = self._wiring.settings.skills.skills.values()
+        async with self._wiring.ledger.begin() as tx:
+            return await at_work(tx, self._named(name), shelf)
+
+    # --- who comes in, and what they do
+
+    async def keys(self) -> answers.ApiKeys:
+        """The keys of programs, without the keys themselves."""
+        return answers.ApiKeys(await self._keeper.keys())
+
+    async def create_key(self, name: str, scope: Scope) -> answers.NewKey:
+        """A key for a program. Its text is told now and never again. Raises `Usage` for an empty name."""
+        key, text = await self._keeper.make_key(name, scope)
+        return answers.NewKey(key.id, text)
+
+    async def revoke_key(self, key: str) -> answers.ApiKey:
+        """End a key, by its id: it opens nothing any more. Raises `Unknown` where there is none."""
+        return await self._keeper.revoke(key)
+
+    async def audit_log(self, *, after: str = "", limit: int = 100) -> answers.AuditLog:
+        """What people and programs did, the newest first."""
+        before = _number(after)
+        found = await self._keeper.doings(None if before is None else int(before), limit + 1)
+        page = found[:limit]
+        deeds = [
+            answers.Deed(
+                at=moment(int(one.at)), who=one.who, verb=one.verb, about=one.about, outcome=one.outcome
+            )
+            for one in page
+        ]
+        return answers.AuditLog(deeds=deeds, next=str(page[-1].id) if len(found) > limit else None)
+
+    async def note(self, who: str, verb: str, about: str, outcome: str) -> None:
+        """Write into the audit log what somebody did: never about whom."""
+        about = about if about in self._wiring.settings.connectors or outcome == DONE else ""
+        await self._keeper.note(who, verb, about, outcome)
+
+    @cached_property
+    def _keeper(self) -> Doorkeeper:
+        return Doorkeeper(self._wiring.ledger, self._wiring.now, master=None)
 
     # --- in common
 

@@ -18,7 +18,7 @@ from contextlib import AsyncExitStack
 from functools import wraps
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, cast
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, TypeVar, cast
 
 import httpx
 import msgspec
@@ -31,6 +31,7 @@ from tajo.errors import Busy, Later, Mend, Refused, TajoError, Unknown, Usage
 from tajo.wiring import open_wiring
 
 T = TypeVar("T")
+A = TypeVar("A")
 P = ParamSpec("P")
 
 Resource = Literal["customers", "orders", "products"]
@@ -41,6 +42,9 @@ PATIENCE = httpx.Timeout(300.0, connect=10.0)
 
 GLANCE = 0.5
 """Seconds between two looks at a run that goes on."""
+
+OURSELVES = "this program"
+"""Who does it where no server is, in the words of the audit log."""
 
 ERRORS: Mapping[str, type[Mend]] = {"unknown": Unknown, "usage": Usage, "busy": Busy, "mend": Mend}
 
@@ -79,6 +83,7 @@ class AsyncTajoClient:
         self._http: httpx.AsyncClient | None = None
         self._opening = asyncio.Lock()
         self.connectors = AsyncConnectors(self)
+        self.keys = AsyncKeys(self)
 
     async def __aenter__(self) -> Self:
         return self
@@ -105,6 +110,19 @@ class AsyncTajoClient:
     async def forget(self, email: str) -> answers.Forgotten:
         """Delete a person from Brevo and from Tajo's memory for good."""
         return await self._ask(answers.Forgotten, "POST", "/v1/forget", {"email": email})
+
+    async def skills(self) -> answers.Skills:
+        """What skills there are, on or off."""
+        return await self._ask(answers.Skills, "GET", "/v1/skills")
+
+    async def activity(self, *, after: int = 0) -> answers.Activity:
+        """What just happened on the server, in words; `after`: the `last` of the answer before."""
+        return await self._ask(answers.Activity, "GET", "/v1/activity", query={"after": after})
+
+    async def audit_log(self, *, after: str = "", limit: int = 100) -> answers.AuditLog:
+        """What people and programs did, the newest first; `after`: the `next` of the page before."""
+        query = {"after": after, "limit": limit}
+        return await self._ask(answers.AuditLog, "GET", "/v1/audit-log", query=query)
 
     async def _ask(
         self,
@@ -150,7 +168,7 @@ class AsyncTajoClient:
         )
         key = secrets.token_urlsafe()
         faces = await self._stack.enter_async_context(
-            open_faces(Tajo(wiring), Doorkeeper(wiring.ledger, wiring.now, master=key))
+            open_faces(Tajo(wiring), Doorkeeper(wiring.ledger, wiring.now, master=key, called=OURSELVES))
         )
         headers["authorization"] = f"Bearer {key}"
         transport = httpx.ASGITransport(cast(Any, faces))  # Litestar has types of ASGI of its own
@@ -293,21 +311,48 @@ class AsyncConnectors:
         `repair`: tell anew what differs. `values`: show what the fields are, which is personal data.
         """
         body = {"repair": repair, "values": values}
-        return await self._client._ask(answers.Audit, "POST", f"/v1/connectors/{name}/audit", body)
+        run = await self._client._ask(answers.AuditRun, "POST", f"/v1/connectors/{name}/audit", body)
+        while run.found is None:
+            await asyncio.sleep(GLANCE)
+            run = await self._client._ask(answers.AuditRun, "GET", f"/v1/audits/{run.audit}")
+        return run.found
+
+    async def skills(self, name: str) -> answers.SkillsAtWork:
+        """Who waits in which skill of the connector. Nobody is named."""
+        return await self._client._ask(answers.SkillsAtWork, "GET", f"/v1/connectors/{name}/skills")
 
     async def doctor(self, name: str) -> answers.Diagnosis:
         """Examine everything that the connector stands on."""
         return await self._client._ask(answers.Diagnosis, "GET", f"/v1/connectors/{name}/doctor")
 
 
+class AsyncKeys:
+    """Keys with which programs come in."""
+
+    def __init__(self, client: AsyncTajoClient) -> None:
+        self._client = client
+
+    async def list(self) -> answers.ApiKeys:
+        """All keys, without the keys themselves."""
+        return await self._client._ask(answers.ApiKeys, "GET", "/v1/keys")
+
+    async def create(self, name: str, *, scope: Literal["read", "write", "admin"] = "read") -> answers.NewKey:
+        """Make a key. Its text is told now and never again."""
+        return await self._client._ask(answers.NewKey, "POST", "/v1/keys", {"name": name, "scope": scope})
+
+    async def revoke(self, key: str) -> answers.ApiKey:
+        """End a key, by its id: it opens nothing any more."""
+        return await self._client._ask(answers.ApiKey, "DELETE", f"/v1/keys/{key}")
+
+
 def plainly(
-    method: Callable[Concatenate[AsyncConnectors, P], Awaitable[T]],
-) -> Callable[Concatenate[Connectors, P], T]:
+    method: Callable[Concatenate[A, P], Awaitable[T]],
+) -> Callable[Concatenate[Plain[A], P], T]:
     """The same method, to be called without `await`."""
 
     @wraps(method)
-    def call(connectors: Connectors, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return connectors._client._run(method(connectors._real, *args, **kwargs))
+    def call(plain: Plain[A], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return plain._client._run(method(plain._real, *args, **kwargs))
 
     return call
 
@@ -333,6 +378,7 @@ class TajoClient:
             api_key=api_key, brevo_api_key=brevo_api_key, base_url=base_url, config_file=config_file
         )
         self.connectors = Connectors(self, self._real.connectors)
+        self.keys = Keys(self, self._real.keys)
 
     def __enter__(self) -> Self:
         return self
@@ -362,6 +408,18 @@ class TajoClient:
         """Delete a person from Brevo and from Tajo's memory for good."""
         return self._run(self._real.forget(email))
 
+    def skills(self) -> answers.Skills:
+        """What skills there are, on or off."""
+        return self._run(self._real.skills())
+
+    def activity(self, *, after: int = 0) -> answers.Activity:
+        """What just happened on the server, in words; `after`: the `last` of the answer before."""
+        return self._run(self._real.activity(after=after))
+
+    def audit_log(self, *, after: str = "", limit: int = 100) -> answers.AuditLog:
+        """What people and programs did, the newest first; `after`: the `next` of the page before."""
+        return self._run(self._real.audit_log(after=after, limit=limit))
+
     def _run(self, work: Awaitable[T]) -> T:
         future = asyncio.run_coroutine_threadsafe(cast(Coroutine[Any, Any, T], work), self._loop)
         try:
@@ -371,12 +429,16 @@ class TajoClient:
             raise
 
 
-class Connectors:
-    """What can be done with the connectors, by name: `AsyncConnectors` without `await`."""
+class Plain(Generic[A]):
+    """A part of the client, to be called without `await`."""
 
-    def __init__(self, client: TajoClient, real: AsyncConnectors) -> None:
+    def __init__(self, client: TajoClient, real: A) -> None:
         self._client = client
         self._real = real
+
+
+class Connectors(Plain[AsyncConnectors]):
+    """What can be done with the connectors, by name: `AsyncConnectors` without `await`."""
 
     list = plainly(AsyncConnectors.list)
     connect = plainly(AsyncConnectors.connect)
@@ -394,6 +456,15 @@ class Connectors:
     preview = plainly(AsyncConnectors.preview)
     doctor = plainly(AsyncConnectors.doctor)
     audit = plainly(AsyncConnectors.audit)
+    skills = plainly(AsyncConnectors.skills)
+
+
+class Keys(Plain[AsyncKeys]):
+    """Keys with which programs come in: `AsyncKeys` without `await`."""
+
+    list = plainly(AsyncKeys.list)
+    create = plainly(AsyncKeys.create)
+    revoke = plainly(AsyncKeys.revoke)
 
 
 def _error(answer: httpx.Response) -> TajoError:

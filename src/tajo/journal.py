@@ -51,13 +51,18 @@ class Journal:
         """Say a line: to the log as `Said`."""
         said = Said(words, connector, level)
         self._say(said)
-        number = self._lines[-1].number + 1 if self._lines else 1
-        self._lines.append(Line(number, self._now(), str(said), connector, level))
+        self._lines.append(Line(self.last + 1, self._now(), str(said), connector, level))
         self._more.set()
         self._more = asyncio.Event()
 
-    def since(self, number: int) -> list[Line]:
-        """The lines after this one, the oldest first."""
+    @property
+    def last(self) -> int:
+        """The number of the newest line; 0: nothing was said yet."""
+        return self._lines[-1].number if self._lines else 0
+
+    def after(self, number: int) -> list[Line]:
+        """The lines after this one, the oldest first: all, if it was one of a server that ran before."""
+        number = number if number <= self.last else 0
         return [line for line in self._lines if line.number > number]
 
     async def more(self) -> None:

@@ -127,6 +127,24 @@ VERBS = {
         ("POST", "/v1/forget", {"email": "nobody@example.com"}),
         lambda c: c.forget("nobody@example.com"),
     ),
+    "skills": Verb("skills list", ("GET", "/v1/skills", None), lambda c: c.skills()),
+    "skills at work": Verb(
+        f"skills waiting {NAME}",
+        ("GET", f"/v1/connectors/{NAME}/skills", None),
+        lambda c: c.connectors.skills(NAME),
+    ),
+    "keys": Verb("keys list", ("GET", "/v1/keys", None), lambda c: c.keys.list()),
+    "a key that is none": Verb(
+        "keys revoke nobody", ("DELETE", "/v1/keys/nobody", None), lambda c: c.keys.revoke("nobody")
+    ),
+    "audit log": Verb(
+        "audit-log --limit 5", ("GET", "/v1/audit-log?limit=5", None), lambda c: c.audit_log(limit=5)
+    ),
+    "a place that is none": Verb(
+        "audit-log --after there",
+        ("GET", "/v1/audit-log?after=there", None),
+        lambda c: c.audit_log(after="there"),
+    ),
     "a connector that is not there": Verb(
         "status shop", ("GET", "/v1/connectors/shop/status", None), lambda c: c.connectors.status("shop")
     ),
@@ -205,10 +223,11 @@ async def over_http(client: httpx.AsyncClient, method: str, path: str, body: Any
         mend = f"\n  Mend: {problem['mend']}" if problem.get("mend") else ""
         return {"refused": problem["detail"] + mend, "code": 2}
     told = answer.json()
-    while answer.status_code == 202 and "run" in told and told["state"] == "running":
-        await asyncio.sleep(0.05)
-        told = (await client.get(f"/v1/runs/{told['run']}")).json()
-    return told
+    for kind in ("run", "audit"):
+        while answer.status_code == 202 and kind in told and told["state"] == "running":
+            await asyncio.sleep(0.05)
+            told = (await client.get(f"/v1/{kind}s/{told[kind]}")).json()
+    return told.get("found", told)
 
 
 async def by_sdk(client: AsyncTajoClient, ask: Ask) -> Any:
@@ -243,7 +262,7 @@ async def test_all_faces_answer_the_same(
 def test_the_table_has_every_verb_of_the_sdk() -> None:
     asked = {name for name in vars(AsyncConnectors) if not name.startswith("_")}
     tried = {"list", "status", "sync", "rehearse", "plan", "failures", "replay", "hooks", "register_hooks"}
-    tried |= {"remove_hooks", "handle_webhook", "preview", "doctor", "audit"}
+    tried |= {"remove_hooks", "handle_webhook", "preview", "doctor", "audit", "skills"}
     assert asked - tried == {"connect", "disconnect"}  # see the test below
 
 
@@ -281,3 +300,40 @@ async def test_a_store_is_connected_by_one_face_and_seen_by_all(
         await inside.connectors.disconnect(NAME)
         assert (await inside.connectors.list()).connectors == []
     assert token.encode() not in (tmp_path / "t.db").read_bytes()
+
+
+async def test_a_key_is_made_by_one_face_seen_by_all_and_ended_by_another(
+    env: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def typing(words: str) -> Any:
+        return await asyncio.to_thread(in_terminal, words.split(), "", monkeypatch, capsys)
+
+    by_terminal = await typing("keys create reports --scope write")
+    async with faces(env) as client, AsyncTajoClient() as inside:
+        by_http = (await client.post("/v1/keys", json={"name": "reports", "scope": "write"})).json()
+        by_sdk = msgspec.to_builtins(await inside.keys.create("reports", scope="write"))
+        made = [by_terminal, by_http, by_sdk]
+        assert {frozenset(one) for one in made} == {frozenset({"id", "key"})}
+        scopes = [
+            (one.id, one.name, one.scope, one.revoked_at)
+            for one in (await inside.keys.list()).keys
+            if one.name == "reports"
+        ]
+        assert sorted(scopes) == sorted((one["id"], "reports", "write", None) for one in made)
+
+        ended = await typing(f"keys revoke {by_sdk['id']}")
+        assert (await client.delete(f"/v1/keys/{by_terminal['id']}")).json().keys() == ended.keys()
+        assert (await inside.keys.revoke(by_http["id"])).revoked_at
+        assert {one.id for one in (await inside.keys.list()).keys if one.revoked_at} >= {
+            one["id"] for one in made
+        }
+
+        log = [(one.who, one.verb, one.about, one.outcome) for one in (await inside.audit_log(limit=6)).deeds]
+        assert log == [
+            ("this program", "revoke key", by_http["id"], "done"),
+            ("TAJO_API_KEY", "revoke key", by_terminal["id"], "done"),
+            ("terminal", "revoke key", by_sdk["id"], "done"),
+            ("this program", "create key", by_sdk["id"], "done"),
+            ("TAJO_API_KEY", "create key", by_http["id"], "done"),
+            ("terminal", "create key", by_terminal["id"], "done"),
+        ]

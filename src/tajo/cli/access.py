@@ -1,19 +1,19 @@
-"""`tajo keys`, `tajo password`, `tajo secret`: who gets in, and what keeps the ledger closed."""
+"""`tajo keys`, `audit-log`, `password`, `secret`: who gets in, and what was done."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tajo.access import ApiKey, Doorkeeper, Scope
-from tajo.cli.running import Config, Json, print_json, with_wiring
+from tajo.access import Doorkeeper, Scope
+from tajo.answers import ApiKey, AuditLog
+from tajo.app import DONE, Tajo
+from tajo.cli.running import TERMINAL, Config, Json, print_json, with_tajo, with_wiring
 from tajo.errors import Usage
 from tajo.sync.ledger.rotation import rotate
 from tajo.sync.ledger.secret import add_secret
@@ -22,9 +22,6 @@ from tajo.wiring import Wiring
 keys = typer.Typer(help="Keys with which programs come in over HTTP.", no_args_is_help=True)
 password = typer.Typer(help="How people sign in on the dashboard.", no_args_is_help=True)
 secret = typer.Typer(help="What keeps the ledger closed.", no_args_is_help=True)
-
-TERMINAL = "terminal"
-"""Who did it, in the audit log: whoever may run commands here."""
 
 
 @keys.command()
@@ -36,41 +33,58 @@ def create(
 ) -> int:
     """Make a key. It is shown now and never again."""
 
-    async def act(keeper: Doorkeeper) -> int:
-        key, text = await keeper.make_key(name, scope)
-        await keeper.note(TERMINAL, "create key", key.id)
-        print_json({"id": key.id, "key": text}) if json else typer.echo(text)
+    async def verb(tajo: Tajo) -> int:
+        made = await tajo.create_key(name, scope)
+        await tajo.note(TERMINAL, "create key", made.id, DONE)
+        print_json(made) if json else typer.echo(made.key)
         return 0
 
-    return _with_keeper(config, act)
+    return with_tajo(config, verb, without_stores=True)
 
 
 @keys.command("list")
 def list_(json: Json = False, config: Config = None) -> int:
     """List all keys, without the keys themselves."""
 
-    async def act(keeper: Doorkeeper) -> int:
-        found = await keeper.keys()
-        print_json({"keys": found}) if json else Console().print(_table(found))
+    async def verb(tajo: Tajo) -> int:
+        found = await tajo.keys()
+        print_json(found) if json else Console().print(_table(found.keys))
         return 0
 
-    return _with_keeper(config, act)
+    return with_tajo(config, verb, without_stores=True)
 
 
 @keys.command()
 def revoke(
     key: Annotated[str, typer.Argument(metavar="ID", help="As `tajo keys list` shows it.")],
+    json: Json = False,
     config: Config = None,
 ) -> int:
     """End a key: it opens nothing any more."""
 
-    async def act(keeper: Doorkeeper) -> int:
-        await keeper.revoke(key)
-        await keeper.note(TERMINAL, "revoke key", key)
-        typer.echo(f"{key} opens nothing any more", err=True)
+    async def verb(tajo: Tajo) -> int:
+        revoked = await tajo.revoke_key(key)
+        await tajo.note(TERMINAL, "revoke key", key, DONE)
+        print_json(revoked) if json else typer.echo(f"{key} opens nothing any more", err=True)
         return 0
 
-    return _with_keeper(config, act)
+    return with_tajo(config, verb, without_stores=True)
+
+
+def audit_log(
+    after: Annotated[str, typer.Option("--after", help="The `next` of the page before.")] = "",
+    limit: Annotated[int, typer.Option("--limit", min=1, max=500, help="How many at most.")] = 100,
+    json: Json = False,
+    config: Config = None,
+) -> int:
+    """Show what people and programs did, the newest first."""
+
+    async def verb(tajo: Tajo) -> int:
+        found = await tajo.audit_log(after=after, limit=limit)
+        print_json(found) if json else Console().print(_deeds(found))
+        return 0
+
+    return with_tajo(config, verb, without_stores=True)
 
 
 @password.command()
@@ -128,12 +142,6 @@ def rotate_command(config: Config = None) -> int:
     return 0
 
 
-def _with_keeper(path: Path | None, act: Callable[[Doorkeeper], Coroutine[Any, Any, int]]) -> int:
-    return with_wiring(
-        path, lambda wiring: act(Doorkeeper(wiring.ledger, wiring.now, master=None)), without_stores=True
-    )
-
-
 def _table(found: list[ApiKey]) -> Table:
     table = Table(box=None)
     for heading in ("id", "name", "scope", "made", "last used", ""):
@@ -141,4 +149,16 @@ def _table(found: list[ApiKey]) -> Table:
     for key in found:
         made, used = (f"{at:%Y-%m-%d}" if at else "never" for at in (key.made_at, key.used_at))
         table.add_row(key.id, escape(key.name), key.scope, made, used, "revoked" if key.revoked_at else "")
+    return table
+
+
+def _deeds(found: AuditLog) -> Table:
+    table = Table(box=None)
+    for heading in ("when", "who", "what", "about", "outcome"):
+        table.add_column(heading)
+    for deed in found.deeds:
+        told = (escape(words) for words in (deed.who, deed.verb, deed.about, deed.outcome))
+        table.add_row(f"{deed.at:%Y-%m-%d %H:%M:%S}", *told)
+    if found.next:
+        table.caption = f"older ones: --after {found.next}"
     return table

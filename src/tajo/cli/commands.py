@@ -16,11 +16,11 @@ import typer
 from tajo import answers, config
 from tajo.app import Tajo, as_key, as_kind
 from tajo.cli import tell, tell_audit
-from tajo.cli.access import keys, password, secret
+from tajo.cli.access import audit_log, keys, password, secret
 from tajo.cli.connectors import connectors, runs
 from tajo.cli.logs import Form, open_log
 from tajo.cli.progress import watching
-from tajo.cli.running import Config, Json, Name, each, exit_code, print_json, with_tajo, with_wiring
+from tajo.cli.running import Config, Json, Name, each, exit_code, noted, print_json, with_tajo, with_wiring
 from tajo.errors import Mend, Usage
 from tajo.export import export
 from tajo.sandbox.cli import simulate
@@ -38,6 +38,7 @@ hooks = typer.Typer(help="Our webhooks at the store and at Brevo.", no_args_is_h
 failures = typer.Typer(help="Records that could not be delivered.", no_args_is_help=True)
 app.add_typer(connectors, name="connectors")
 app.add_typer(keys, name="keys")
+app.command("audit-log")(audit_log)
 app.add_typer(password, name="password")
 app.add_typer(secret, name="secret")
 app.command("runs")(runs)
@@ -101,7 +102,8 @@ def sync(
                 if dry_run:
                     run: answers.Run = await tajo.rehearse(name, **wanted, watch=watch)
                 else:
-                    run = await tajo.sync(name, **wanted, believe_losses=believe_losses, watch=watch)
+                    async with noted(tajo, "sync", name):
+                        run = await tajo.sync(name, **wanted, believe_losses=believe_losses, watch=watch)
             runs.append(run)
             if not json:
                 tell.run(run)
@@ -216,7 +218,8 @@ def audit_command(
 
         async def one(name: str) -> answers.Audit:
             with watching(quiet=json) as watch:
-                found.append(await tajo.audit(name, repair=repair, values=values, watch=watch))
+                async with noted(tajo, "audit", name):
+                    found.append(await tajo.audit(name, repair=repair, values=values, watch=watch))
             if not json:
                 tell_audit.audit(found[-1])
             return found[-1]
@@ -261,7 +264,8 @@ def failures_replay(
 
         async def one(name: str) -> answers.Run:
             with watching(quiet=json) as watch:
-                runs.append(await tajo.replay(name, keys or [], watch=watch))
+                async with noted(tajo, "replay", name):
+                    runs.append(await tajo.replay(name, keys or [], watch=watch))
             if not json:
                 tell.run(runs[-1])
             return runs[-1]
@@ -329,13 +333,13 @@ def hooks_list(connector: Name = None, json: Json = False, config: Config = None
 @hooks.command("register")
 def hooks_register(connector: Name = None, json: Json = False, config: Config = None) -> int:
     """See that store and Brevo call this server; whatever is missing or broken is made right."""
-    return _change_hooks(config, connector, Tajo.register_hooks, json=json)
+    return _change_hooks(config, connector, Tajo.register_hooks, "repair webhooks", json=json)
 
 
 @hooks.command("repair")
 def hooks_repair(connector: Name = None, json: Json = False, config: Config = None) -> int:
     """The same as register: it mends what is there and makes what is missing."""
-    return _change_hooks(config, connector, Tajo.register_hooks, json=json)
+    return _change_hooks(config, connector, Tajo.register_hooks, "repair webhooks", json=json)
 
 
 @hooks.command("receive")
@@ -352,9 +356,9 @@ def hooks_receive(
         raise Usage("standard input holds no JSON object", "pipe in the body as it came.") from None
 
     async def verb(tajo: Tajo) -> int:
-        noted = await tajo.handle_webhook(connector, topic=topic, payload=payload)
+        answer = await tajo.handle_webhook(connector, topic=topic, payload=payload)
         if json:
-            print_json(noted)
+            print_json(answer)
         else:
             typer.echo(f"{connector}: noted", err=True)
         return 0
@@ -365,19 +369,21 @@ def hooks_receive(
 @hooks.command("remove")
 def hooks_remove(connector: Name = None, json: Json = False, config: Config = None) -> int:
     """Remove our webhooks; those of others stay."""
-    return _change_hooks(config, connector, Tajo.remove_hooks, json=json)
+    return _change_hooks(config, connector, Tajo.remove_hooks, "remove webhooks", json=json)
 
 
 def _change_hooks(
     path: Path | None,
     connector: str | None,
     change: Callable[[Tajo, str], Awaitable[answers.HookChanges]],
+    words: str,
     *,
     json: bool,
 ) -> int:
     async def verb(tajo: Tajo) -> int:
         async def one(name: str) -> answers.HookChanges:
-            changes = await change(tajo, name)
+            async with noted(tajo, words, name):
+                changes = await change(tajo, name)
             if not json:
                 tell.hooks_changed(name, changes)
             return changes
@@ -402,7 +408,8 @@ def forget_command(
     who = sys.stdin.readline() if email == "-" else email  # others can read a process's arguments
 
     async def verb(tajo: Tajo) -> int:
-        record = await tajo.forget(who)
+        async with noted(tajo, "forget"):
+            record = await tajo.forget(who)
         if json:
             print_json(record)
         else:

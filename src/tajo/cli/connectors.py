@@ -9,7 +9,7 @@ import typer
 
 from tajo.app import Tajo
 from tajo.cli import tell
-from tajo.cli.running import Config, Json, print_json, with_tajo
+from tajo.cli.running import Config, Json, noted, print_json, with_tajo
 from tajo.config import Credentials
 from tajo.errors import Usage
 
@@ -65,7 +65,8 @@ def connect(
     )
 
     async def verb(tajo: Tajo) -> int:
-        connected = await tajo.connect(name, credentials)
+        async with noted(tajo, "connect", name):
+            connected = await tajo.connect(name, credentials)
         if json:
             print_json(connected)
         else:
@@ -82,7 +83,8 @@ def disconnect(
     """Remove our webhooks and forget the credentials; what was synced stays in Brevo."""
 
     async def verb(tajo: Tajo) -> int:
-        removed = await tajo.disconnect(name)
+        async with noted(tajo, "disconnect", name):
+            removed = await tajo.disconnect(name)
         if json:
             print_json(removed)
         else:

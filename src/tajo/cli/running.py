@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,9 +14,12 @@ import msgspec
 import typer
 
 from tajo import config
-from tajo.app import Tajo
+from tajo.app import DONE, FAILED, Tajo
 from tajo.errors import Mend, Usage
 from tajo.wiring import Wiring, open_wiring, remembers
+
+TERMINAL = "terminal"
+"""Who did it, in the audit log: whoever may run commands here."""
 
 Config = Annotated[
     Path | None,
@@ -45,6 +49,17 @@ def with_tajo(
 ) -> int:
     """The same with the verbs, which all faces share."""
     return with_wiring(path, lambda wiring: verb(Tajo(wiring)), without_stores=without_stores)
+
+
+@asynccontextmanager
+async def noted(tajo: Tajo, verb: str, about: str = "") -> AsyncIterator[None]:
+    """What is done here stands in the audit log, whatever comes of it. `about`: a connector, if any."""
+    outcome = FAILED
+    try:
+        yield
+        outcome = DONE
+    finally:
+        await tajo.note(TERMINAL, verb, about, outcome)
 
 
 async def each(names: list[str], verb: Callable[[str], Awaitable[object]]) -> object:

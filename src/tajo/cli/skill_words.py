@@ -7,7 +7,12 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
+from rich.table import Table
+
+from tajo import answers
 from tajo.config import Settings
+from tajo.skill_list import described
 from tajo.skill_trial import Answer
 from tajo.skills.model import Skill
 from tajo.skills.tryout import Moment, Trial
@@ -15,48 +20,9 @@ from tajo.sync.automation import Act, Situation, Stop, Wait
 from tajo.sync.ledger.outgoing import PARKED
 
 
-def row(skill: Skill, settings: Settings | None) -> dict[str, Any]:
-    """A skill as JSON. Spans are in seconds."""
-    return {
-        "name": skill.name,
-        "version": skill.version,
-        "description": skill.description,
-        "category": skill.category,
-        "status": skill.status,
-        "featured": skill.featured,
-        "enabled": _is_on(skill, settings),
-        "marketing": skill.marketing,
-        "triggers": [
-            _known(
-                event=trigger.event,
-                schedule=trigger.schedule.written if trigger.schedule else "",
-                timezone=trigger.timezone,
-                conditions=[one.written for one in trigger.conditions],
-                debounce=trigger.debounce,
-            )
-            for trigger in skill.triggers
-        ],
-        "actions": [f"brevo/{verb}" for verb in skill.actions],
-        "steps": [
-            _known(
-                delay=step.delay,
-                action=f"brevo/{step.verb}",
-                **step.params,
-                conditions=[one.written for one in step.conditions],
-                discount_percent=step.discount,
-                discount_expiry=step.discount_seconds,
-            )
-            for step in skill.steps
-        ],
-        "stop_on": sorted(skill.stop_on),
-        "permissions": list(skill.permissions),
-        "brevo_endpoints": list(skill.endpoints),
-        "related_skills": list(skill.related),
-    }
-
-
-def page(skill: Skill, row: dict[str, Any]) -> str:
+def page(skill: Skill, settings: Settings | None) -> str:
     """A skill for people: what begins and ends it, its steps, its documentation."""
+    row = msgspec.to_builtins(described(skill, settings))
     return "\n".join(
         [
             f"{skill.name} {skill.version}, {'on' if row['enabled'] else 'off'}",
@@ -68,6 +34,20 @@ def page(skill: Skill, row: dict[str, Any]) -> str:
             skill.body,
         ]
     )
+
+
+def at_work(found: list[answers.SkillsAtWork]) -> Table:
+    """Who waits where, a row for each skill."""
+    table = Table(box=None)
+    for heading in ("connector", "skill", "wait", "next at", "refused", "done"):
+        table.add_column(heading)
+    for one in found:
+        for row in one.skills:
+            name = row.skill if row.enabled else f"{row.skill} (off)"
+            at = f"{row.next:%Y-%m-%d %H:%M} UTC" if row.next else ""
+            counts = (str(number or "") for number in (row.stopped, row.done))
+            table.add_row(one.connector, name, str(row.waiting), at, *counts)
+    return table
 
 
 def trial(trial: Trial, zone: ZoneInfo) -> Iterator[str]:
@@ -201,18 +181,6 @@ def _told(one: Moment, zone: ZoneInfo) -> dict[str, Any]:
             return row | {"why": wait.why, "until": _iso(wait.until, zone)}
         case other:
             return row | {"why": other.why}
-
-
-def _is_on(skill: Skill, settings: Settings | None) -> bool:
-    """What connectors do by themselves is on where one of them does it."""
-    parts = {"customer-sync": "customers", "order-sync": "orders", "product-sync": "products"}
-    if skill.name not in parts or settings is None:
-        return skill.enabled
-    return any(one.enabled and getattr(one.sync, parts[skill.name]) for one in settings.connectors.values())
-
-
-def _known(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value not in ("", [], 0)}
 
 
 def _sentence(row: dict[str, Any]) -> str:

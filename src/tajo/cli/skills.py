@@ -13,17 +13,20 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
-from tajo import config
+from tajo import answers, config
+from tajo.app import Tajo
 from tajo.cli import skill_words
-from tajo.cli.running import Config, Json, print_json, with_wiring
+from tajo.cli.running import Config, Json, Name, print_json, with_tajo, with_wiring
 from tajo.config import Settings
 from tajo.errors import Usage
+from tajo.skill_list import described
 from tajo.skill_trial import Question, seconds_of, try_skill
 from tajo.skills import Manners, Shelf, shelf
 from tajo.skills.model import CONNECTOR_SKILLS, Skill, templated
@@ -45,17 +48,32 @@ SAMPLE = ("email", "cart_total", "status", "guest", "orders", "spent", "no_conse
 def list_skills(json: Json = False, config: Config = None) -> int:
     """List all skills: the shipped ones, and those of your own folder."""
     settings, found = _read(config)
-    rows = [skill_words.row(skill, settings) for skill in found.skills.values()]
+    rows = [described(skill, settings) for skill in found.skills.values()]
     if json:
-        print_json({"skills": rows})
+        print_json(answers.Skills(rows))
         return 0
     table = Table(box=None)
     for heading in ("skill", "state", "category", "what it does"):
         table.add_column(heading)
     for row in rows:
-        table.add_row(row["name"], "on" if row["enabled"] else "off", row["category"], row["description"])
+        table.add_row(row.name, "on" if row.enabled else "off", row.category, row.description)
     Console().print(table)
     return 0
+
+
+@skills.command()
+def waiting(connector: Name = None, json: Json = False, config: Config = None) -> int:
+    """Say how many wait in each skill, and when the next of them goes on."""
+
+    async def verb(tajo: Tajo) -> int:
+        found = [await tajo.skills_at_work(name) for name in tajo.names(connector)]
+        if json:
+            print_json(found[0] if len(found) == 1 else {"connectors": {one.connector: one for one in found}})
+        else:
+            Console().print(skill_words.at_work(found))
+        return 0
+
+    return with_tajo(config, verb)
 
 
 @skills.command("show")
@@ -63,11 +81,10 @@ def show_skill(name: SkillName, json: Json = False, config: Config = None) -> in
     """Show a skill: what begins and ends it, its steps, and its documentation."""
     settings, found = _read(config)
     skill = _named(found, name)
-    row = skill_words.row(skill, settings)
     if json:
-        print_json(row | {"documentation": skill.body})
+        print_json(msgspec.to_builtins(described(skill, settings)) | {"documentation": skill.body})
         return 0
-    Console().print(skill_words.page(skill, row), markup=False, highlight=False, soft_wrap=True)
+    Console().print(skill_words.page(skill, settings), markup=False, highlight=False, soft_wrap=True)
     return 0
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import Router, delete, get, post
+from litestar import Request, Router, delete, get, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
@@ -20,8 +20,11 @@ from tajo.access import Scope
 from tajo.app import Tajo
 from tajo.config import Credentials
 from tajo.errors import TajoError, Usage
+from tajo.journal import Journal
+from tajo.web.activity import as_it_happens, said
+from tajo.web.audit_log import Noted
 from tajo.web.callers import may
-from tajo.web.jobs import Jobs
+from tajo.web.jobs import Audits, Jobs
 from tajo.web.refusals import MEDIA_TYPE as PROBLEM
 from tajo.web.refusals import Problem, problem_of
 
@@ -30,6 +33,8 @@ PULSE = 1.0
 
 Doing = NamedDependency[Tajo]
 Running = NamedDependency[Jobs]
+Auditing = NamedDependency[Audits]
+Heard = NamedDependency[Journal | None]
 MayCall = NamedDependency[Callable[[str], bool]]
 Id = Annotated[int, PathParameter(ge=1, le=2**63 - 1)]
 Limit = Annotated[int, QueryParameter(ge=1, le=500)]
@@ -69,6 +74,13 @@ class AuditWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     values: bool = False
 
 
+class KeyWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A key: called after the program that uses it, and what it may do."""
+
+    name: str
+    scope: Scope = Scope.READ
+
+
 class Whom(Struct, frozen=True, forbid_unknown_fields=True):
     """Somebody by their e-mail."""
 
@@ -100,7 +112,9 @@ async def connectors(tajo: Doing) -> answers.Connectors:
     return await tajo.connectors()
 
 
-@post("/connectors/{name:str}/connect", guards=ADMIN, status_code=200, operation_id="connect")
+@post(
+    "/connectors/{name:str}/connect", guards=ADMIN, status_code=200, operation_id="connect", noted="connect"
+)
 async def connect(
     tajo: Doing, may_call: MayCall, name: FromPath[str], data: JSONBody[Credentials]
 ) -> answers.Connected:
@@ -110,7 +124,9 @@ async def connect(
     return await tajo.connect(name, data)
 
 
-@delete("/connectors/{name:str}", guards=ADMIN, status_code=200, operation_id="disconnect")
+@delete(
+    "/connectors/{name:str}", guards=ADMIN, status_code=200, operation_id="disconnect", noted="disconnect"
+)
 async def disconnect(tajo: Doing, name: FromPath[str]) -> answers.HookChanges:
     """Remove our webhooks and forget the credentials; what was synced stays in Brevo."""
     return await tajo.disconnect(name)
@@ -126,6 +142,7 @@ async def status(tajo: Doing, name: FromPath[str]) -> answers.Status:
     "/connectors/{name:str}/sync",
     guards=WRITE,
     operation_id="sync",
+    noted="sync",
     status_code=202,
 )
 async def sync(
@@ -196,7 +213,13 @@ async def failures(
     return await tajo.failures(name, after=after, limit=limit)
 
 
-@post("/connectors/{name:str}/failures/replay", guards=WRITE, status_code=200, operation_id="replay")
+@post(
+    "/connectors/{name:str}/failures/replay",
+    guards=WRITE,
+    status_code=200,
+    operation_id="replay",
+    noted="replay",
+)
 async def replay(tajo: Doing, name: FromPath[str], data: JSONBody[Keys]) -> answers.Run:
     """Look at failed records again and deliver them."""
     return await tajo.replay(name, data.keys)
@@ -208,13 +231,25 @@ async def hooks(tajo: Doing, name: FromPath[str]) -> answers.Hooks:
     return await tajo.hooks(name)
 
 
-@post("/connectors/{name:str}/webhooks", guards=WRITE, status_code=200, operation_id="registerHooks")
+@post(
+    "/connectors/{name:str}/webhooks",
+    guards=WRITE,
+    status_code=200,
+    operation_id="registerHooks",
+    noted="repair webhooks",
+)
 async def register_hooks(tajo: Doing, name: FromPath[str]) -> answers.HookChanges:
     """See that store and Brevo call this server; what is missing or broken is made right."""
     return await tajo.register_hooks(name)
 
 
-@delete("/connectors/{name:str}/webhooks", guards=WRITE, status_code=200, operation_id="removeHooks")
+@delete(
+    "/connectors/{name:str}/webhooks",
+    guards=WRITE,
+    status_code=200,
+    operation_id="removeHooks",
+    noted="remove webhooks",
+)
 async def remove_hooks(tajo: Doing, name: FromPath[str]) -> answers.HookChanges:
     """Remove our webhooks; those of others stay."""
     return await tajo.remove_hooks(name)
@@ -226,7 +261,12 @@ async def handle_webhook(tajo: Doing, name: FromPath[str], data: JSONBody[Receiv
     return await tajo.handle_webhook(name, topic=data.topic, payload=data.payload)
 
 
-@get("/connectors/{name:str}/preview/{kind:str}/{record:int}", guards=WRITE, operation_id="preview")
+@get(
+    "/connectors/{name:str}/preview/{kind:str}/{record:int}",
+    guards=WRITE,
+    operation_id="preview",
+    noted="preview",
+)
 async def preview(tajo: Doing, name: FromPath[str], kind: FromPath[str], record: Id) -> answers.Preview:
     """The exact payload of a record, and where each value came from. It holds personal data."""
     return await tajo.preview(name, kind, record)
@@ -238,21 +278,83 @@ async def doctor(tajo: Doing, name: FromPath[str]) -> answers.Diagnosis:
     return await tajo.doctor(name)
 
 
-@post("/connectors/{name:str}/audit", guards=WRITE, status_code=200, operation_id="audit")
-async def audit(tajo: Doing, name: FromPath[str], data: JSONBody[AuditWish]) -> answers.Audit:
-    """Compare all that Brevo should hold with what it holds. It takes as long as a full sync reads."""
-    return await tajo.audit(name, repair=data.repair, values=data.values)
+@post("/connectors/{name:str}/audit", guards=WRITE, status_code=202, operation_id="audit", noted="audit")
+async def audit(audits: Auditing, name: FromPath[str], data: JSONBody[AuditWish]) -> answers.AuditRun:
+    """Compare all that Brevo should hold with what it holds. It takes as long as a full sync reads: ask
+    `/v1/audits/{audit}` what was found.
+    """
+    return audits.start(name, repair=data.repair, values=data.values)
 
 
-@post("/forget", guards=ADMIN, status_code=200, operation_id="forget")
+@get("/audits/{audit:str}", guards=WRITE, operation_id="auditRun")
+async def audit_run(audits: Auditing, audit: FromPath[str]) -> answers.AuditRun:
+    """How far an audit is, and what it found. The server remembers the last hundred until it is restarted."""
+    return audits.audit(audit)
+
+
+@post("/forget", guards=ADMIN, status_code=200, operation_id="forget", noted="forget")
 async def forget(tajo: Doing, data: JSONBody[Whom]) -> answers.Forgotten:
     """Delete a person from Brevo and from the ledger for good, and write down that it was done."""
     return await tajo.forget(data.email)
 
 
+@get("/skills", guards=READ, operation_id="skills")
+async def skills(tajo: Doing) -> answers.Skills:
+    """What skills there are, on or off."""
+    return await tajo.skills()
+
+
+@get("/connectors/{name:str}/skills", guards=READ, operation_id="skillsAtWork")
+async def skills_at_work(tajo: Doing, name: FromPath[str]) -> answers.SkillsAtWork:
+    """Who waits in which skill. Nobody is named."""
+    return await tajo.skills_at_work(name)
+
+
+@get("/activity", guards=READ, operation_id="activity")
+async def activity(journal: Heard, after: FromQuery[int] = 0) -> answers.Activity:
+    """The newest lines of the server's log; none where a program runs Tajo by itself."""
+    if journal is None:
+        return answers.Activity(lines=[], last=0)
+    return answers.Activity(lines=[said(line) for line in journal.after(after)], last=journal.last)
+
+
+@get("/activity/events", guards=READ, operation_id="activityEvents", media_type="text/event-stream")
+async def activity_events(journal: Heard, after: FromQuery[int] = 0) -> ServerSentEvent:
+    """The lines that follow, one event each; it ends after ten minutes, to be asked for again."""
+    return ServerSentEvent(as_it_happens(journal, after) if journal else ())
+
+
+@get("/keys", guards=ADMIN, operation_id="keys")
+async def keys(tajo: Doing) -> answers.ApiKeys:
+    """The keys of programs, without the keys themselves."""
+    return await tajo.keys()
+
+
+@post("/keys", guards=ADMIN, status_code=201, operation_id="createKey", noted="create key")
+async def create_key(request: Request[Any, Any, Any], tajo: Doing, data: JSONBody[KeyWish]) -> answers.NewKey:
+    """Make a key. Its text is told now and never again."""
+    made = await tajo.create_key(data.name, data.scope)
+    request.state.about = made.id
+    return made
+
+
+@delete("/keys/{key:str}", guards=ADMIN, status_code=200, operation_id="revokeKey", noted="revoke key")
+async def revoke_key(tajo: Doing, key: FromPath[str]) -> answers.ApiKey:
+    """End a key, by its id: it opens nothing any more."""
+    return await tajo.revoke_key(key)
+
+
+@get("/audit-log", guards=ADMIN, operation_id="auditLog")
+async def audit_log(tajo: Doing, after: FromQuery[str] = "", limit: Limit = 100) -> answers.AuditLog:
+    """What people and programs did, the newest first."""
+    return await tajo.audit_log(after=after, limit=limit)
+
+
 HANDLERS = [
     *(connectors, connect, disconnect, status, sync, plan, runs, run, run_events),
-    *(failures, replay, hooks, register_hooks, remove_hooks, handle_webhook, preview, doctor, audit, forget),
+    *(failures, replay, hooks, register_hooks, remove_hooks, handle_webhook, preview, doctor, forget),
+    *(audit, audit_run, skills, skills_at_work, activity, activity_events),
+    *(keys, create_key, revoke_key, audit_log),
 ]
 
 
@@ -260,7 +362,7 @@ def v1() -> Router:
     """The routes. Each may be refused in the same ways."""
     for handler in HANDLERS:
         handler.responses = PROBLEMS
-    return Router("/v1", route_handlers=HANDLERS, tags=["v1"])
+    return Router("/v1", route_handlers=HANDLERS, tags=["v1"], middleware=[Noted])
 
 
 async def provide_tajo(state: State) -> Tajo:
@@ -279,3 +381,15 @@ async def provide_jobs(state: State) -> Jobs:
     """Where their syncs run."""
     jobs: Jobs = state.jobs
     return jobs
+
+
+async def provide_audits(state: State) -> Audits:
+    """Where their audits run."""
+    audits: Audits = state.audits
+    return audits
+
+
+async def provide_journal(state: State) -> Journal | None:
+    """What the server says; None where there is none."""
+    journal: Journal | None = state.journal
+    return journal

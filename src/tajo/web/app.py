@@ -17,12 +17,19 @@ from litestar.openapi.spec import Components, SecurityScheme
 from tajo.app import Tajo
 from tajo.errors import TajoError
 from tajo.meters import Meters
-from tajo.web.api import provide_jobs, provide_may_call, provide_tajo, v1
+from tajo.web.api import (
+    provide_audits,
+    provide_jobs,
+    provide_journal,
+    provide_may_call,
+    provide_tajo,
+    v1,
+)
 from tajo.web.callers import Callers, Gate, Limits
 from tajo.web.dashboard import Outlook, answered, open_house, routes
 from tajo.web.dashboard.house import House
 from tajo.web.headers import Hosts, careful
-from tajo.web.jobs import Jobs
+from tajo.web.jobs import Audits, Jobs
 from tajo.web.metrics import metrics
 from tajo.web.patience import Patience
 from tajo.web.refusals import refused
@@ -58,21 +65,23 @@ async def open_faces(
     under which it is reached. `meters`: what is told at `/metrics`; None: there is nothing of the kind.
     `outlook`: what the dashboard shows; None: there is none.
     """
-    jobs = Jobs(tajo)
+    jobs, audits = Jobs(tajo), Audits(tajo)
     try:
         async with AsyncExitStack() as stack:
             house = None
             if outlook:
                 house = await stack.enter_async_context(open_house(outlook, tajo, jobs, may_call))
-            yield faces_of(tajo, gate, jobs, may_call, hosts=hosts, meters=meters, house=house)
+            yield faces_of(tajo, gate, jobs, audits, may_call, hosts=hosts, meters=meters, house=house)
     finally:
         await jobs.close()
+        await audits.close()
 
 
 def faces_of(
     tajo: Tajo,
     gate: Gate,
     jobs: Jobs,
+    audits: Audits,
     may_call: Callable[[str], bool],
     *,
     hosts: Collection[str] = ("*",),
@@ -80,13 +89,16 @@ def faces_of(
     house: House | None = None,
 ) -> Litestar:
     """The application over these."""
-    state = {"tajo": tajo, "jobs": jobs, "gate": gate, "may_call": may_call, "limits": Limits()}
+    state = {"tajo": tajo, "jobs": jobs, "audits": audits, "journal": house.journal if house else None}
+    state |= {"gate": gate, "may_call": may_call, "limits": Limits()}
     return Litestar(
         [v1(), *([metrics] if meters else []), *(routes() if house else [])],
         state=State({**state, "meters": meters, "hosts": frozenset(hosts), "house": house}),
         dependencies={
             "tajo": Provide(provide_tajo),
             "jobs": Provide(provide_jobs),
+            "audits": Provide(provide_audits),
+            "journal": Provide(provide_journal),
             "may_call": Provide(provide_may_call),
         },
         middleware=[Hosts, Patience, DefineMiddleware(Callers, exclude=["^/openapi.json$", "^/static/"])],

@@ -44,11 +44,16 @@ class Limits:
         self._now = now
         self._calls = Throttle(200, 0.02)
         self._guesses = Throttle(20, 3.0)
+        self._slips = Throttle(20, 60.0)
 
     def call(self, caller: Caller) -> None:
         """Raises 429 for whoever comes too often."""
         if not self._calls.admits(caller.who, self._now()):
             raise TooManyRequestsException("this key asks more than 50 times a second", headers=SOON)
+
+    def slip(self, caller: Caller, verb: str) -> bool:
+        """Whether it is worth noting that somebody may not, or failed: twenty times, then once a minute."""
+        return self._slips.admits((caller.who, verb), self._now())
 
     def guess(self, address: str) -> None:
         """Raises 429 for an address from which too many keys came that are not known."""

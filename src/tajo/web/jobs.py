@@ -1,13 +1,16 @@
-"""Syncs that somebody asked for and does not wait for: they run in the background of the server."""
+"""Syncs and audits that somebody asked for and does not wait for: they run in the background."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
 from functools import partial
+from secrets import token_hex
+from typing import NamedTuple
 
 from tajo import answers
 from tajo.app import Tajo, told
+from tajo.errors import Busy, Unknown
 from tajo.sync.account import Account
 from tajo.wiring import Line
 
@@ -37,6 +40,11 @@ class Job:
         if account is not None and account is not self._before and account.run:
             self.account = account
         return self.account
+
+    @property
+    def seen(self) -> int:
+        """How many records were read so far."""
+        return sum(tally.seen for tally in self._line.account.resources.values()) if self._line else 0
 
 
 class Jobs:
@@ -99,3 +107,52 @@ class Jobs:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class Audits:
+    """Makes audits, one of each connector at a time, and knows how far they are."""
+
+    def __init__(self, tajo: Tajo) -> None:
+        self._tajo = tajo
+        self._all: dict[str, Audited] = {}
+
+    def start(self, name: str, *, repair: bool, values: bool) -> answers.AuditRun:
+        """Start one. Raises `Unknown`, and `Busy` while another one of this connector goes on."""
+        self._tajo.names(name)
+        if any(one.name == name and not one.task.done() for one in self._all.values()):
+            raise Busy(f"an audit of {name} is under way", "wait for its end.")
+        job = Job(name)
+        task = asyncio.create_task(self._tajo.audit(name, repair=repair, values=values, watch=job.watch))
+        over = [id_ for id_, one in self._all.items() if one.task.done()]
+        for id_ in over[: max(0, len(self._all) - KEPT)]:
+            del self._all[id_]
+        id_ = token_hex(8)
+        self._all[id_] = Audited(name, job, task)
+        return self.audit(id_)
+
+    def audit(self, id_: str) -> answers.AuditRun:
+        """How far one is, and what it found. Raises `Unknown`, and what it failed with."""
+        if id_ not in self._all:
+            raise Unknown(
+                f"there is no audit `{id_[:64]}` since this server was started", "start another one."
+            )
+        name, job, task = self._all[id_]
+        if not task.done():
+            return answers.AuditRun(connector=name, audit=id_, state="running", seen=job.seen)
+        found = task.result()
+        return answers.AuditRun(connector=name, audit=id_, state="done", seen=job.seen, found=found)
+
+    async def close(self) -> None:
+        """Let those that run end where they are."""
+        tasks = [one.task for one in self._all.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Audited(NamedTuple):
+    """An audit that was started."""
+
+    name: str
+    job: Job
+    task: asyncio.Task[answers.Audit]

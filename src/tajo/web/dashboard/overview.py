@@ -101,8 +101,7 @@ async def sync(request: Asked, house: InHouse, name: FromPath[str], data: URLEnc
         words = "The sync has begun." if house.jobs.is_running(run.run) else "The sync is over."
         return Flash(words, to=f"/runs/{run.run}" if run.run else "")
 
-    verb = f"sync {data.type}"
-    return await act(request, house, work(), verb=verb, about=name, to=f"/connectors/{name}")
+    return await act(request, house, work(), verb="sync", about=name, to=f"/connectors/{name}")
 
 
 @post("/connect", status_code=303)

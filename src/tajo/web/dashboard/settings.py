@@ -69,7 +69,7 @@ async def make(request: Asked, house: InHouse, data: URLEncodedBody[NewKey]) -> 
         return Flash(f"The key {key.id} is made. Copy it now: nobody can see it again.", secret=text)
 
     about = f"scope {data.scope}"
-    return await act(request, house, work(), verb="make key", about=about, to="/settings#keys")
+    return await act(request, house, work(), verb="create key", about=about, to="/settings#keys")
 
 
 @post("/settings/keys/revoke", status_code=303)

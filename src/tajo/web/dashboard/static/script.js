@@ -54,7 +54,7 @@ function follow(journal) {
   events.onerror = () => { state.textContent = "The connection is lost; it is tried again."; };
   events.addEventListener("line", (event) => {
     const line = JSON.parse(event.data);
-    const at = new Date(line.at * 1000);
+    const at = new Date(line.at);
     const item = make("li", `new ${line.level}`);
     const time = make("time", "", at.toISOString().slice(11, 19));
     time.dateTime = at.toISOString();

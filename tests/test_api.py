@@ -1,0 +1,180 @@
+"""`/v1` beside its verbs: what is written down of who called, audits in the background, the server's log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import pytest
+
+from tajo import answers, config
+from tajo.access import Doorkeeper, Scope
+from tajo.app import Tajo
+from tajo.errors import Mend
+from tajo.journal import Journal
+from tajo.meters import Meters
+from tajo.web import Outlook, open_faces
+from tajo.wiring import Wiring, open_wiring
+
+KEY = "of-the-tests"
+NAME = "bigcommerce"
+ENV = {"BREVO_API_KEY": "x", "BC_STORE_HASH": "abc123", "BC_ACCESS_TOKEN": "t", "TAJO_SECRET_KEY": "s" * 32}
+FORGET = {"email": "ada@example.com"}
+
+
+class Slow(Tajo):
+    """Its audits end when they are let; nobody is asked anything."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        super().__init__(wiring)
+        self.let = asyncio.Event()
+        self.trouble: Exception | None = None
+
+    async def audit(self, name: str, **_: Any) -> answers.Audit:
+        await self.let.wait()
+        if self.trouble:
+            raise self.trouble
+        return answers.Audit(connector=name, agrees=True, differences=0, resources={})
+
+    async def forget(self, email: str) -> answers.Forgotten:
+        raise Mend("Brevo refuses the key", "make another one.")
+
+
+class House:
+    """The faces of a server, and who may call it."""
+
+    def __init__(self, tajo: Slow, keeper: Doorkeeper, journal: Journal, client: httpx.AsyncClient) -> None:
+        self.tajo = tajo
+        self.keeper = keeper
+        self.journal = journal
+        self.client = client
+
+    async def ask(self, method: str, path: str, body: Any = None, *, key: str = KEY) -> httpx.Response:
+        headers = {"authorization": f"Bearer {key}"}
+        return await self.client.request(method, path, json=body, headers=headers)
+
+    async def log(self) -> list[tuple[str, str, str, str]]:
+        """The audit log, the oldest first."""
+        deeds = (await self.ask("GET", "/v1/audit-log")).json()["deeds"]
+        return [(one["who"], one["verb"], one["about"], one["outcome"]) for one in reversed(deeds)]
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[House]:
+    env = {**ENV, "TAJO_DATABASE_URL": f"sqlite:///{folder}/t.db"}
+    async with open_wiring(config.load(None, env), env) as wiring:
+        keeper = Doorkeeper(wiring.ledger, wiring.now, master=KEY)
+        tajo, journal = Slow(wiring), Journal(lambda _: None, wiring.now)
+        minutes = Meters(wiring.now).minutes
+        outlook = Outlook(wiring=wiring, keeper=keeper, journal=journal, standing=dict, minutes=minutes)
+        async with open_faces(tajo, keeper, outlook=outlook) as app:
+            transport = httpx.ASGITransport(cast(Any, app), raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+                yield House(tajo, keeper, journal, client)
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with opened(tmp_path) as house:
+        yield house
+
+
+class TestTheAuditLog:
+    async def test_it_says_who_did_what_and_what_came_of_it(self, house: House) -> None:
+        key, text = await house.keeper.make_key("reports", Scope.READ)
+        reports = f"key {key.id} (reports)"
+        await house.ask("DELETE", f"/v1/connectors/{NAME}")  # tajo.yaml describes it
+        await house.ask("POST", "/v1/forget", FORGET, key=text)
+        await house.ask("POST", "/v1/forget", FORGET)
+        assert await house.log() == [
+            ("TAJO_API_KEY", "disconnect", NAME, "failed"),
+            (reports, "forget", "", "refused"),
+            ("TAJO_API_KEY", "forget", "", "failed"),
+        ]
+
+    async def test_it_does_not_say_who_looked_at_numbers(self, house: House) -> None:
+        for path in ("/v1/connectors", f"/v1/connectors/{NAME}/status", "/v1/runs", "/v1/audit-log"):
+            assert (await house.ask("GET", path)).status_code == 200
+        assert await house.log() == []
+
+    async def test_strangers_cannot_fill_it_and_nobody_else_can_quickly(self, house: House) -> None:
+        _, text = await house.keeper.make_key("reports", Scope.READ)
+        for _ in range(30):
+            assert (await house.ask("POST", "/v1/forget", FORGET, key=text)).status_code == 403
+            assert (await house.client.post("/v1/forget", json=FORGET)).status_code == 401
+        assert len(await house.log()) == 20
+
+    async def test_it_repeats_no_name_that_nothing_has(self, house: House) -> None:
+        answer = await house.ask("POST", "/v1/connectors/ada@example.com/failures/replay", {})
+        assert answer.status_code == 404
+        assert await house.log() == [("TAJO_API_KEY", "replay", "", "failed")]
+
+    async def test_it_is_read_page_by_page(self, house: House) -> None:
+        for number in range(5):
+            await house.keeper.note("ada", f"deed {number}")
+        found, after = [], ""
+        while after is not None:
+            page = (await house.ask("GET", f"/v1/audit-log?limit=2&after={after}")).json()
+            found += [deed["verb"] for deed in page["deeds"]]
+            after = page["next"]
+        assert found == [f"deed {number}" for number in (4, 3, 2, 1, 0)]
+
+
+class TestAudits:
+    async def test_one_goes_on_behind_its_answer_and_another_must_wait(self, house: House) -> None:
+        begun = await house.ask("POST", f"/v1/connectors/{NAME}/audit", {})
+        assert (begun.status_code, begun.json()["state"]) == (202, "running")
+        path = f"/v1/audits/{begun.json()['audit']}"
+        assert (await house.ask("GET", path)).json()["state"] == "running"
+        second = await house.ask("POST", f"/v1/connectors/{NAME}/audit", {})
+        assert (second.status_code, second.json()["kind"]) == (409, "busy")
+        house.tajo.let.set()
+        await asyncio.sleep(0)
+        over = (await house.ask("GET", path)).json()
+        assert (over["state"], over["found"]["agrees"]) == ("done", True)
+        assert (await house.ask("POST", f"/v1/connectors/{NAME}/audit", {})).status_code == 202
+
+    async def test_one_that_failed_says_why(self, house: House) -> None:
+        house.tajo.trouble = Mend("Brevo refuses the key", "make another one.")
+        begun = (await house.ask("POST", f"/v1/connectors/{NAME}/audit", {})).json()
+        house.tajo.let.set()
+        await asyncio.sleep(0)
+        answer = await house.ask("GET", f"/v1/audits/{begun['audit']}")
+        assert (answer.status_code, answer.json()["mend"]) == (424, "make another one.")
+
+    async def test_the_last_hundred_are_remembered(self, house: House) -> None:
+        house.tajo.let.set()
+        ids = []
+        for _ in range(102):
+            ids.append((await house.ask("POST", f"/v1/connectors/{NAME}/audit", {})).json()["audit"])
+            await asyncio.sleep(0)
+        answers_ = [(await house.ask("GET", f"/v1/audits/{id_}")).status_code for id_ in (ids[0], ids[-1])]
+        assert answers_ == [404, 200]
+
+    async def test_with_the_server_end_its_audits(self, tmp_path: Path) -> None:
+        async with opened(tmp_path) as house:
+            await house.ask("POST", f"/v1/connectors/{NAME}/audit", {})
+            before = len(asyncio.all_tasks())
+        assert len(asyncio.all_tasks()) < before
+
+
+class TestActivity:
+    async def test_what_was_said_is_told_from_any_line_on(self, house: House) -> None:
+        house.journal.tell("listening")
+        house.journal.tell("order 17 was told", connector=NAME)
+        told = (await house.ask("GET", "/v1/activity")).json()
+        assert [(one["words"], one["connector"]) for one in told["lines"]] == [
+            ("listening", ""),
+            ("order 17 was told", NAME),
+        ]
+        house.journal.tell("stopped", connector=NAME, level="error")
+        rest = (await house.ask("GET", f"/v1/activity?after={told['last']}")).json()
+        assert [(one["words"], one["level"]) for one in rest["lines"]] == [("stopped", "error")]
+
+    async def test_who_knew_a_server_that_ran_before_is_told_everything(self, house: House) -> None:
+        house.journal.tell("listening")
+        assert len((await house.ask("GET", "/v1/activity?after=900")).json()["lines"]) == 1
