@@ -16,7 +16,7 @@ from tajo import config
 from tajo.bigcommerce import Api as StoreApi
 from tajo.brevo import Api as BrevoApi
 from tajo.cli import tell
-from tajo.doctor import CHECKS, Report
+from tajo.doctor import CHECKS, Heed, Report, unheeded
 from tajo.doctor.checks import PATIENCE, consult
 from tajo.doctor.report import fine
 from tajo.doctor.visit import Check, Hurried, Visit
@@ -100,7 +100,9 @@ class Practice:
             "/contacts/lists": {"lists": [{"id": 2, "name": "everybody"}, {"id": 3, "name": "Buyers"}]},
         }
 
-    async def examine(self, text: str = LISTS, checks: tuple[Check, ...] = CHECKS) -> Report:
+    async def examine(
+        self, text: str = LISTS, checks: tuple[Check, ...] = CHECKS, heed: Heed = unheeded
+    ) -> Report:
         settings = config.load(self.file(text), {})
         connector = settings.connectors["bigcommerce"]
         hurried = Hurried(self.clock)
@@ -119,7 +121,7 @@ class Practice:
         )
         rules = Wiring(settings, ledger=None, clock=hurried).rules("bigcommerce")
         try:
-            return await consult(Visit(store, brevo, rules, connector, settings), checks)
+            return await consult(Visit(store, brevo, rules, connector, settings), checks, heed)
         finally:
             await store.close()
             await brevo.close()
@@ -179,6 +181,13 @@ async def test_a_healthy_connector_is_told_so(practice: Practice) -> None:
     assert report.exit_code == 0
     assert {one.grade for one in report.findings} == {"fine"}
     assert (report.left_out, report.storefronts) == ([], "")
+
+
+async def test_whoever_waits_is_told_at_which_check_it_is(practice: Practice) -> None:
+    heard: list[tuple[str, int, int]] = []
+    report = await practice.examine(heed=lambda *at: heard.append(at))
+    assert {one.check for one in report.findings} <= {check for check, _, _ in heard}
+    assert [(made, of) for _, made, of in heard] == [(made, len(heard)) for made in range(len(heard))]
 
 
 async def test_an_examination_changes_nothing_and_costs_two_of_brevos_hundred_calls(

@@ -17,7 +17,7 @@ from tajo.access import Doorkeeper, Scope
 from tajo.audit import audit
 from tajo.bigcommerce import BigCommerceSource
 from tajo.config import Credentials, joined
-from tajo.doctor import examine
+from tajo.doctor import Heed, examine, unheeded
 from tajo.errors import Mend, Unknown, Usage
 from tajo.forget import forget
 from tajo.http import Patience
@@ -267,9 +267,9 @@ class Tajo:
             await preview(self._wiring, self._named(name), as_kind(kind), record), answers.Preview
         )
 
-    async def doctor(self, name: str) -> answers.Diagnosis:
+    async def doctor(self, name: str, heed: Heed = unheeded) -> answers.Diagnosis:
         """Examine everything that the connector stands on; each finding comes with its mend."""
-        report = await examine(self._wiring, self._named(name))
+        report = await examine(self._wiring, self._named(name), heed)
         return msgspec.convert(report.summary(), answers.Diagnosis)
 
     async def audit(

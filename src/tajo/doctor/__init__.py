@@ -8,7 +8,7 @@ any other personal datum. docs/troubleshooting.md tells each check's symptom, ca
 `carts`, `discounts`, `account`, `data` and `storefronts`, their table in `checks`.
 """
 
-from tajo.doctor.checks import CHECKS, examine
+from tajo.doctor.checks import CHECKS, Heed, examine, unheeded
 from tajo.doctor.report import Finding, Report
 
-__all__ = ["CHECKS", "Finding", "Report", "examine"]
+__all__ = ["CHECKS", "Finding", "Heed", "Report", "examine", "unheeded"]

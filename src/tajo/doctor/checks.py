@@ -30,6 +30,14 @@ def _maps(path: str) -> Callable[[config.Connector], bool]:
 
 SHOP, BREVO = ("store-token",), ("brevo-key",)
 
+Heed = Callable[[str, int, int], None]
+"""Told at which check an examination is: its id, how many were made, how many there are."""
+
+
+def unheeded(_check: str, _made: int, _of: int) -> None:
+    """Nobody watches."""
+
+
 CHECKS: tuple[Check, ...] = (
     Check("store-token", store.token),
     Check("store-clock", store.clock, SHOP),
@@ -81,21 +89,24 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-async def examine(wiring: Wiring, name: str) -> Report:
-    """Look at everything that the connector of this name stands on. Changes nothing; never raises `Mend`."""
+async def examine(wiring: Wiring, name: str, heed: Heed = unheeded) -> Report:
+    """Look at everything that the connector of this name stands on. Changes nothing; never raises `Mend`.
+
+    `heed` is told of each check before it is made.
+    """
     async with wiring.accounts(name, clock=Hurried(Clock()), patience=PATIENCE) as (shop, brevo):
         settings = wiring.settings.connectors[name]
-        return await consult(Visit(shop, brevo, wiring.rules(name), settings, wiring.settings))
+        return await consult(Visit(shop, brevo, wiring.rules(name), settings, wiring.settings), heed=heed)
 
 
-async def consult(visit: Visit, checks: Sequence[Check] = CHECKS) -> Report:
+async def consult(visit: Visit, checks: Sequence[Check] = CHECKS, heed: Heed = unheeded) -> Report:
     """Make the checks, and leave out those that need one whose door was closed."""
     findings: list[Finding] = []
     left_out: list[str] = []
     closed: set[str] = set()
-    for check in checks:
-        if not check.when(visit.settings):
-            continue
+    wanted = [check for check in checks if check.when(visit.settings)]
+    for number, check in enumerate(wanted):
+        heed(check.id, number, len(wanted))
         if closed.intersection(check.needs):
             left_out.append(check.id)
             closed.add(check.id)

@@ -39,7 +39,7 @@ async def examine(request: Asked, house: InHouse, data: URLEncodedBody[Named]) -
     name = house.pick(data.connector)
 
     async def work() -> Flash:
-        errand = await house.errands.run("doctor", name, lambda: house.tajo.doctor(name))
+        errand = await house.errands.run("doctor", name, lambda errand: house.tajo.doctor(name, errand.heed))
         if errand.runs:
             return Flash("The doctor is looking; this page shows what is found.")
         if errand.words:

@@ -14,14 +14,22 @@ PATIENCE = 1.5
 
 
 class Errand:
-    """One errand. `result`: what it came to, once it is over; `words` and `mend`: why it did not."""
+    """One errand. `result`: what it came to, once it is over; `words` and `mend`: why it did not.
+
+    `at`, `made`, `of`: what is done right now, how much was done before, of how much (0: unknown).
+    """
 
     def __init__(self, began: float) -> None:
         self.began = began
         self.ended: float | None = None
+        self.at, self.made, self.of = "", 0, 0
         self.result: Any = None
         self.words = ""
         self.mend = ""
+
+    def heed(self, at: str, made: int, of: int) -> None:
+        """It has come this far."""
+        self.at, self.made, self.of = at, made, of
 
     @property
     def why(self) -> str:
@@ -47,7 +55,7 @@ class Errands:
         return self._found.get((kind, connector))
 
     async def run(
-        self, kind: str, connector: str, work: Callable[[], Awaitable[Any]], *, fresh: float = 0.0
+        self, kind: str, connector: str, work: Callable[[Errand], Awaitable[Any]], *, fresh: float = 0.0
     ) -> Errand:
         """Begin, unless one goes on, or ended within `fresh` seconds; returns when it is over, or soon."""
         last = self.last(kind, connector)
@@ -71,9 +79,9 @@ class Errands:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _do(self, errand: Errand, work: Callable[[], Awaitable[Any]]) -> None:
+    async def _do(self, errand: Errand, work: Callable[[Errand], Awaitable[Any]]) -> None:
         try:
-            errand.result = await work()
+            errand.result = await work(errand)
         except Exception as error:
             errand.words, errand.mend = told(error)
         finally:

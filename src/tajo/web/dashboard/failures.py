@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from tajo.app import as_key
 from tajo.sync.ledger import queue
-from tajo.web.dashboard.errands import sentences
+from tajo.web.dashboard.errands import Errand, sentences
 from tajo.web.dashboard.frame import Asked, Page, act, page
 from tajo.web.dashboard.house import Flash, House, InHouse
 from tajo.web.dashboard.words import many
@@ -60,7 +60,7 @@ async def replay(request: Asked, house: InHouse, data: URLEncodedBody[Replay]) -
     chosen = [data.keys] if isinstance(data.keys, str) else data.keys
     keys = [] if data.all else [data.one] if data.one else [key for key in chosen if key]
 
-    async def again() -> Flash:
+    async def again(_: Errand) -> Flash:
         before = await _left(house, name, keys)
         run = await house.tajo.replay(name, keys)
         left = await _left(house, name, keys)

@@ -28,7 +28,7 @@ async def hooks(request: Asked, house: InHouse, connector: FromQuery[str] = "") 
     if name:
         async with house.wiring.ledger.begin() as tx:
             heard = await counts.heard(tx, name)
-        errand = await house.errands.run("hooks", name, lambda: house.tajo.hooks(name), fresh=FRESH)
+        errand = await house.errands.run("hooks", name, lambda _: house.tajo.hooks(name), fresh=FRESH)
     listed = errand.result.hooks if errand and errand.result else []
     ours = [hook for hook in listed if hook.ours]
     return page(
@@ -54,7 +54,7 @@ async def repair(request: Asked, house: InHouse, data: URLEncodedBody[Named]) ->
     name = house.pick(data.connector)
 
     async def work() -> Flash:
-        errand = await house.errands.run("repair", name, lambda: house.tajo.register_hooks(name))
+        errand = await house.errands.run("repair", name, lambda _: house.tajo.register_hooks(name))
         house.errands.forget("hooks", name)
         if errand.runs:
             return Flash("The webhooks are being repaired; this page shows when it is over.")
