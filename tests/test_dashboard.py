@@ -22,6 +22,7 @@ from tajo.access import Doorkeeper
 from tajo.answers import Status
 from tajo.app import Tajo
 from tajo.config import Credentials
+from tajo.doctor import Heed
 from tajo.errors import Busy
 from tajo.journal import Journal
 from tajo.sync.account import Account
@@ -31,6 +32,7 @@ from tajo.sync.model import Key, Resource
 from tajo.web import Outlook, open_faces
 from tajo.web.activity import as_it_happens
 from tajo.web.callers import COOKIE
+from tajo.web.dashboard import errands
 from tajo.web.dashboard.charts import Serie, Span, chart, gathered
 from tajo.web.dashboard.door import own_path
 from tajo.web.dashboard.verdict import State, View, judge
@@ -413,6 +415,24 @@ class TestReplay:
         )
 
 
+class TestTheDoctor:
+    async def test_the_page_says_at_which_check_it_is(
+        self, inside: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        go_on = asyncio.Event()
+
+        async def slowly(_self: Tajo, _name: str, heed: Heed) -> None:
+            heed("store-clock", 1, 25)
+            await go_on.wait()
+
+        monkeypatch.setattr(Tajo, "doctor", slowly)
+        monkeypatch.setattr(errands, "PATIENCE", 0.0)
+        text = await inside.press("/doctor", connector="bigcommerce")
+        assert 'max="25" value="1"' in text
+        assert "<code>store-clock</code>, 2 of 25" in text
+        go_on.set()
+
+
 class TestSettings:
     async def test_a_key_is_shown_once_and_works_until_it_is_revoked(self, inside: House) -> None:
         text = await inside.press("/settings/keys", name="CI", scope="read")
@@ -432,6 +452,33 @@ class TestSettings:
         assert "is changed" in await inside.press("/settings/password", old=PASSWORD, new=new)
         assert await inside.keeper.by_session(other) is None
         assert await inside.keeper.sign_in("ada", new)
+
+    async def test_whoever_left_a_session_open_elsewhere_ends_it_from_here(self, inside: House) -> None:
+        forgotten, kept = [await inside.keeper.sign_in("ada", PASSWORD) for _ in range(2)]
+        assert forgotten
+        assert kept
+        text = await inside.see("/settings")
+        ids = re.findall(
+            r'action="/settings/sessions/end"><input type="hidden" name="id" value="(\w+)"', text
+        )
+        assert len(ids) == 2
+        assert "Sign out everywhere else" in text
+        assert forgotten not in text
+        assert kept not in text
+        (here,) = [one.id for one in await inside.keeper.sessions("ada", forgotten) if one.here]
+        assert "You are signed out there" in await inside.press("/settings/sessions/end", id=here)
+        assert await inside.keeper.by_session(forgotten) is None
+        assert await inside.keeper.by_session(kept)
+        assert "You are signed out there" in await inside.press("/settings/sessions/end")
+        assert await inside.keeper.by_session(kept) is None
+        assert "signed in nowhere else" in await inside.press("/settings/sessions/end")
+
+    async def test_nobody_ends_a_session_that_is_not_theirs(self, inside: House) -> None:
+        theirs = await inside.keeper.sign_in("ada", PASSWORD)
+        assert theirs
+        (id_,) = [one.id for one in await inside.keeper.sessions("ada", theirs) if one.here]
+        assert await inside.keeper.sign_out_elsewhere("eve", "", id_) == 0
+        assert await inside.keeper.by_session(theirs)
 
     async def test_what_people_did_is_told_page_by_page(self, inside: House) -> None:
         for number in range(30):

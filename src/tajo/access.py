@@ -33,6 +33,9 @@ IDLE, LONGEST = 12 * 3600.0, 7 * 86400.0
 FRESH = 60.0
 """Seconds within which the use of a key or a session is noted once."""
 
+ID = 12
+"""Digits of a session's digest by which its owner names it."""
+
 SETUP_LASTS = 86400.0
 """Seconds for which the link works that lets the first person in."""
 
@@ -67,6 +70,15 @@ class Caller(Struct, frozen=True):
     who: str
     scope: Scope
     user: str = ""
+
+
+class SignedIn(Struct, frozen=True):
+    """A session, for those whose it is. Moments in seconds since 1970; `here`: it is the one that asks."""
+
+    id: str
+    began_at: float
+    seen_at: float
+    here: bool
 
 
 class Doorkeeper:
@@ -196,7 +208,7 @@ class Doorkeeper:
             session = await callers.session_of(tx, digest)
             if session is None:
                 return None
-            if now - session.seen_at > IDLE or now - session.began_at > LONGEST:
+            if _is_over(session, now):
                 await callers.end_session(tx, digest)
                 return None
             if now - session.seen_at > FRESH:
@@ -207,6 +219,27 @@ class Doorkeeper:
         """This session is over."""
         async with self._ledger.begin() as tx:
             await callers.end_session(tx, _digest(text))
+
+    async def sessions(self, user: str, here: str) -> list[SignedIn]:
+        """Where somebody is signed in, the place that was used last first. `here`: the session that asks."""
+        now = self._now()
+        async with self._ledger.begin() as tx:
+            found = await callers.sessions_of(tx, user)
+        return [
+            SignedIn(digest.hex()[:ID], one.began_at, one.seen_at, here=digest == _digest(here))
+            for digest, one in found
+            if not _is_over(one, now)
+        ]
+
+    async def sign_out_elsewhere(self, user: str, here: str, id_: str = "") -> int:
+        """End this session of theirs, or all but the one that asks; returns how many those were."""
+        kept = _digest(here)
+        async with self._ledger.begin() as tx:
+            found = [digest for digest, _ in await callers.sessions_of(tx, user) if digest != kept]
+            over = [digest for digest in found if not id_ or digest.hex()[:ID] == id_]
+            for digest in over:
+                await callers.end_session(tx, digest)
+        return len(over)
 
     async def change_password(self, user: str, old: str, new: str, session: str = "") -> None:
         """Another password; all sessions but this one are over. Raises `Usage`; `Later` as `sign_in` does."""
@@ -291,6 +324,10 @@ class Failures:
     def forgive(self, whose: str) -> None:
         """They have succeeded."""
         self._at.pop(whose, None)
+
+
+def _is_over(session: Session, now: float) -> bool:
+    return now - session.seen_at > IDLE or now - session.began_at > LONGEST
 
 
 def _spent_link() -> Usage:

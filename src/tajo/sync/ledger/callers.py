@@ -148,6 +148,15 @@ async def session_of(tx: Tx, digest: bytes) -> Session | None:
     return None if row is None else Session(**row._mapping)
 
 
+async def sessions_of(tx: Tx, user: str) -> list[tuple[bytes, Session]]:
+    """Somebody's sessions by their digests, the one that was used last first."""
+    s = sessions.c
+    rows = await tx.execute(
+        select(s.digest, s.user, s.began_at, s.seen_at).where(s.user == user).order_by(s.seen_at.desc())
+    )
+    return [(digest, Session(user=user, began_at=began, seen_at=seen)) for digest, user, began, seen in rows]
+
+
 async def note_seen(tx: Tx, digest: bytes, now: float) -> None:
     """The session was used, if it is still one."""
     await tx.execute(update(sessions).where(sessions.c.digest == digest).values(seen_at=now))

@@ -1,4 +1,4 @@
-"""`/settings`: keys of programs, your password, connected stores, and what people did."""
+"""`/settings`: keys of programs, your password and sessions, connected stores, and who did what."""
 
 from __future__ import annotations
 
@@ -29,6 +29,12 @@ class OldKey(Struct, frozen=True, forbid_unknown_fields=True):
     id: str
 
 
+class Elsewhere(Struct, frozen=True, forbid_unknown_fields=True):
+    """The form that ends a session; without its id, all but this one."""
+
+    id: str = ""
+
+
 class Password(Struct, frozen=True, forbid_unknown_fields=True):
     """The form that changes a password."""
 
@@ -49,6 +55,7 @@ async def settings(request: Asked, house: InHouse, before: FromQuery[int | None]
         "settings.html",
         keys=await house.keeper.keys(),
         scopes=list(Scope),
+        sessions=await house.keeper.sessions(request.user.user, session_of(request)),
         doings=doings[:SHOWN],
         older=doings[SHOWN - 1].id if len(doings) > SHOWN else None,
         before=before,
@@ -97,4 +104,15 @@ async def password(request: Asked, house: InHouse, data: URLEncodedBody[Password
     return await act(request, house, work(), verb="change password", about="", to="/settings#sign-in")
 
 
-HANDLERS = [settings, make, revoke, password]
+@post("/settings/sessions/end", status_code=303)
+async def sign_out_elsewhere(request: Asked, house: InHouse, data: URLEncodedBody[Elsewhere]) -> Redirect:
+    """End one session of yours, or all but this one."""
+
+    async def work() -> str:
+        count = await house.keeper.sign_out_elsewhere(request.user.user, session_of(request), data.id)
+        return "You are signed out there." if count else "You are signed in nowhere else."
+
+    return await act(request, house, work(), verb="sign out elsewhere", about="", to="/settings#sign-in")
+
+
+HANDLERS = [settings, make, revoke, password, sign_out_elsewhere]
