@@ -124,6 +124,23 @@ class TestTheAuditLog:
         assert found == [f"deed {number}" for number in (4, 3, 2, 1, 0)]
 
 
+class TestPlaces:
+    @pytest.mark.parametrize("place", ["there", "inf", "nan", "1e30", "-1", "1_0", "9" * 19, "9" * 5000])
+    async def test_what_is_no_place_in_the_audit_log_is_refused(self, house: House, place: str) -> None:
+        answer = await house.ask("GET", f"/v1/audit-log?after={place}")
+        assert (answer.status_code, answer.json()["kind"]) == (422, "usage")
+
+    @pytest.mark.parametrize("place", ["there", "1/orders", "1/orders/" + "9" * 19, "1/orders/" + "9" * 5000])
+    async def test_what_is_no_place_among_the_failures_is_refused(self, house: House, place: str) -> None:
+        answer = await house.ask("GET", f"/v1/connectors/{NAME}/failures?after={place}")
+        assert (answer.status_code, answer.json()["kind"]) == (422, "usage")
+
+    async def test_a_key_that_is_too_large_for_any_record_names_none(self, house: House) -> None:
+        keys = {"keys": ["orders/" + "9" * 5000]}
+        answer = await house.ask("POST", f"/v1/connectors/{NAME}/failures/replay", keys)
+        assert (answer.status_code, len(answer.json()["detail"]) < 100) == (422, True)
+
+
 class TestAudits:
     async def test_one_goes_on_behind_its_answer_and_another_must_wait(self, house: House) -> None:
         begun = await house.ask("POST", f"/v1/connectors/{NAME}/audit", {})

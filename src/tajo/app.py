@@ -42,6 +42,9 @@ DOORS = ("store-token", "scope-", "brevo-key")
 DONE, FAILED, REFUSED = "done", "failed", "refused"
 """Outcomes, in the words of the audit log."""
 
+DIGITS = 19
+"""Of the largest number that the ledger can hold: fewer always fit."""
+
 SOON = Patience(attempts=3, longest=5.0)
 """Somebody waits for a store to be connected."""
 
@@ -317,8 +320,7 @@ class Tajo:
 
     async def audit_log(self, *, after: str = "", limit: int = 100) -> answers.AuditLog:
         """What people and programs did, the newest first."""
-        before = _number(after)
-        found = await self._keeper.doings(None if before is None else int(before), limit + 1)
+        found = await self._keeper.doings(_count(after) if after else None, limit + 1)
         page = found[:limit]
         deeds = [
             answers.Deed(
@@ -406,8 +408,10 @@ def as_kind(word: str) -> str:
 def as_key(word: str) -> Key:
     """`orders/17`. Raises `Usage` for what is none."""
     resource, _, id_ = word.partition("/")
-    if resource not in list(Resource) or not (id_.isascii() and id_.isdecimal()):
-        raise Usage(f"`{word}` names no record", "write it as the list of failures does, e.g. orders/17.")
+    if resource not in list(Resource) or not _is_count(id_):
+        raise Usage(
+            f"`{word[:64]}` names no record", "write it as the list of failures does, e.g. orders/17."
+        )
     return Key(Resource(resource), int(id_))
 
 
@@ -421,4 +425,19 @@ def _number(word: str) -> float | None:
     try:
         return float(word) if word else None
     except ValueError:
-        raise Usage("`after` is no place in the list", "use `next` of the page before.") from None
+        raise _nowhere() from None
+
+
+def _count(word: str) -> int:
+    if not _is_count(word):
+        raise _nowhere()
+    return int(word)
+
+
+def _is_count(word: str) -> bool:
+    """Whether it is a whole number that the ledger can hold."""
+    return word.isascii() and word.isdecimal() and len(word) < DIGITS
+
+
+def _nowhere() -> Usage:
+    return Usage("`after` is no place in the list", "use `next` of the page before.")
