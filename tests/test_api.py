@@ -40,6 +40,12 @@ class Slow(Tajo):
             raise self.trouble
         return answers.Audit(connector=name, agrees=True, differences=0, resources={})
 
+    async def rehearse(self, name: str, **_: Any) -> answers.Rehearsal:
+        raise Mend("Brevo refuses the key", "make another one.")
+
+    async def sync(self, name: str, **_: Any) -> answers.Run:
+        raise Mend("Brevo refuses the key", "make another one.")
+
     async def forget(self, email: str) -> answers.Forgotten:
         raise Mend("Brevo refuses the key", "make another one.")
 
@@ -100,6 +106,13 @@ class TestTheAuditLog:
         for path in ("/v1/connectors", f"/v1/connectors/{NAME}/status", "/v1/runs", "/v1/audit-log"):
             assert (await house.ask("GET", path)).status_code == 200
         assert await house.log() == []
+
+    async def test_it_does_not_say_who_rehearsed_a_sync(self, house: House) -> None:
+        path = f"/v1/connectors/{NAME}/sync"
+        await house.ask("POST", path, {"dry_run": True, "resources": ["products"]})
+        assert await house.log() == []
+        await house.ask("POST", path, {"resources": ["products"]})
+        assert [deed[1:3] for deed in await house.log()] == [("sync", NAME)]
 
     async def test_strangers_cannot_fill_it_and_nobody_else_can_quickly(self, house: House) -> None:
         _, text = await house.keeper.make_key("reports", Scope.READ)

@@ -146,11 +146,12 @@ async def status(tajo: Doing, name: FromPath[str]) -> answers.Status:
     status_code=202,
 )
 async def sync(
-    tajo: Doing, jobs: Running, name: FromPath[str], data: JSONBody[Wish]
+    request: Request[Any, Any, Any], tajo: Doing, jobs: Running, name: FromPath[str], data: JSONBody[Wish]
 ) -> Response[answers.Run | answers.Rehearsal]:
     """Start a sync: 202 with the run, to be followed at `/v1/runs/{run}`; 200 if it is over, or a dry run."""
     full = data.type == "full"
     if data.dry_run:
+        request.state.noted = False
         rehearsal = await tajo.rehearse(name, full=full, resources=data.resources)
         return Response(rehearsal, status_code=200)
     run = await jobs.start(name, full=full, resources=data.resources, believe_losses=data.believe_losses)

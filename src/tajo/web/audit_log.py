@@ -12,7 +12,8 @@ class Noted:
     """ASGI middleware: notes what was done by routes that say so: `@post(…, noted="sync")`.
 
     It is about the connector or key that the path names; a route that makes a name itself puts it into
-    `request.state.about`. Whoever is refused, or fails, again and again is noted once a minute.
+    `request.state.about`. One that turns out to change nothing says so: `request.state.noted = False`.
+    Whoever is refused, or fails, again and again is noted once a minute.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -36,7 +37,7 @@ class Noted:
 
 async def _note(scope: Scope, status: int) -> None:
     caller, verb = scope.get("user"), scope["route_handler"].opt.get("noted")
-    if caller is None or verb is None:
+    if caller is None or verb is None or not scope["state"].get("noted", True):
         return
     outcome = DONE if status < 400 else REFUSED if status == 403 else FAILED
     state = scope["litestar_app"].state
