@@ -259,6 +259,22 @@ async def test_all_faces_answer_the_same(
         assert stable(await by_sdk(inside, sdk)) == stable(told)
 
 
+@pytest.mark.parametrize(
+    "verb", ["sync", "replay", "register hooks", "remove hooks", "preview", "audit", "forget"]
+)
+async def test_the_audit_log_has_one_word_for_it_whoever_did_it(
+    verb: str, env: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli, (method, path, body), sdk, _ = VERBS[verb]
+    await asyncio.to_thread(in_terminal, cli.split(), "", monkeypatch, capsys)
+    async with faces(env) as client, AsyncTajoClient() as inside:
+        await over_http(client, method, path, body)
+        await by_sdk(inside, sdk)
+        log = (await inside.audit_log(limit=3)).deeds
+    assert [one.who for one in log] == ["this program", "TAJO_API_KEY", "terminal"]
+    assert len({(one.verb, one.about, one.outcome) for one in log}) == 1
+
+
 def test_the_table_has_every_verb_of_the_sdk() -> None:
     asked = {name for name in vars(AsyncConnectors) if not name.startswith("_")}
     tried = {"list", "status", "sync", "rehearse", "plan", "failures", "replay", "hooks", "register_hooks"}

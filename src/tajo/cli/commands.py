@@ -156,7 +156,9 @@ def preview_command(
     as_kind(kind)
 
     async def verb(tajo: Tajo) -> int:
-        shown = await tajo.preview(tajo.names(connector)[0], kind, record_id)
+        name = tajo.names(connector)[0]
+        async with noted(tajo, "preview", name):
+            shown = await tajo.preview(name, kind, record_id)
         if json:
             print_json(shown)
         else:
