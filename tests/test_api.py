@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from tajo.app import Tajo
 from tajo.errors import Mend
 from tajo.journal import Journal
 from tajo.meters import Meters
-from tajo.web import Outlook, open_faces
+from tajo.web import Outlook, api, open_faces
 from tajo.wiring import Wiring, open_wiring
 
 KEY = "of-the-tests"
@@ -53,7 +53,10 @@ class Slow(Tajo):
 class House:
     """The faces of a server, and who may call it."""
 
-    def __init__(self, tajo: Slow, keeper: Doorkeeper, journal: Journal, client: httpx.AsyncClient) -> None:
+    def __init__(
+        self, app: Any, tajo: Slow, keeper: Doorkeeper, journal: Journal, client: httpx.AsyncClient
+    ) -> None:
+        self.app = app
         self.tajo = tajo
         self.keeper = keeper
         self.journal = journal
@@ -80,13 +83,50 @@ async def opened(folder: Path) -> AsyncIterator[House]:
         async with open_faces(tajo, keeper, outlook=outlook) as app:
             transport = httpx.ASGITransport(cast(Any, app), raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-                yield House(tajo, keeper, journal, client)
+                yield House(app, tajo, keeper, journal, client)
 
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     async with opened(tmp_path) as house:
         yield house
+
+
+@asynccontextmanager
+async def watching(house: House, path: str, *, key: str = KEY) -> AsyncIterator[asyncio.Queue[str]]:
+    """The status of an answer that goes on, then its pieces. With the block whoever reads them goes away."""
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    gone = asyncio.Event()
+    rest = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> Any:
+        if rest:
+            return rest.pop()
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        said = str(message["status"]) if "status" in message else message["body"].decode()
+        if said:
+            heard.put_nowait(said)
+
+    headers = {"authorization": f"Bearer {key}", "host": "127.0.0.1"}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 9),
+    }
+    answer = asyncio.ensure_future(house.app(scope, receive, send))
+    try:
+        yield heard
+    finally:
+        gone.set()
+        async with asyncio.timeout(5):
+            await answer
 
 
 class TestTheAuditLog:
@@ -176,6 +216,30 @@ class TestAudits:
         answer = await house.ask("GET", f"/v1/audits/{begun['audit']}")
         assert (answer.status_code, answer.json()["mend"]) == (424, "make another one.")
 
+    async def test_one_can_be_watched_to_its_end(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(api, "PULSE", 0.01)
+        begun = (await house.ask("POST", f"/v1/connectors/{NAME}/audit", {})).json()
+        async with watching(house, f"/v1/audits/{begun['audit']}/events") as heard:
+            assert await heard.get() == "200"
+            assert "event: progress" in await heard.get()
+            house.tajo.let.set()
+            while "event: progress" in (last := await heard.get()):
+                pass
+        assert "event: end" in last
+        assert '"agrees":true' in last
+
+    async def test_whoever_watches_one_that_fails_is_told_why(self, house: House) -> None:
+        house.tajo.trouble = Mend("Brevo refuses the key", "make another one.")
+        begun = (await house.ask("POST", f"/v1/connectors/{NAME}/audit", {})).json()
+        async with watching(house, f"/v1/audits/{begun['audit']}/events") as heard:
+            assert (await heard.get(), "progress" in await heard.get()) == ("200", True)
+            house.tajo.let.set()
+            assert "event: problem" in (last := await heard.get())
+        assert '"mend":"make another one."' in last
+
+    async def test_one_that_is_not_there_cannot_be_watched(self, house: House) -> None:
+        assert (await house.ask("GET", "/v1/audits/nobody/events")).status_code == 404
+
     async def test_the_last_hundred_are_remembered(self, house: House) -> None:
         house.tajo.let.set()
         ids = []
@@ -208,3 +272,24 @@ class TestActivity:
     async def test_who_knew_a_server_that_ran_before_is_told_everything(self, house: House) -> None:
         house.journal.tell("listening")
         assert len((await house.ask("GET", "/v1/activity?after=900")).json()["lines"]) == 1
+
+    async def test_what_follows_is_told_as_it_is_said(self, house: House) -> None:
+        async with watching(house, "/v1/activity/events") as heard:
+            assert await heard.get() == "200"
+            house.journal.tell("order 17 was told", connector=NAME)
+            assert '"words":"order 17 was told"' in await heard.get()
+            house.journal.tell("order 18 was told", connector=NAME)
+            assert '"words":"order 18 was told"' in await heard.get()
+
+    async def test_a_key_watches_ten_things_at_once_and_no_more(self, house: House) -> None:
+        _, other = await house.keeper.make_key("reports", Scope.READ)
+        async with AsyncExitStack() as stack:
+            for _ in range(10):
+                heard = await stack.enter_async_context(watching(house, "/v1/activity/events"))
+                assert await heard.get() == "200"
+            assert (await house.ask("GET", "/v1/activity/events")).status_code == 429
+            assert (await house.ask("GET", "/v1/activity")).status_code == 200
+            async with watching(house, "/v1/activity/events", key=other) as heard:
+                assert await heard.get() == "200"
+        async with watching(house, "/v1/activity/events") as heard:
+            assert await heard.get() == "200"

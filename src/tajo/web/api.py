@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -23,13 +23,13 @@ from tajo.errors import TajoError, Usage
 from tajo.journal import Journal
 from tajo.web.activity import as_it_happens, said
 from tajo.web.audit_log import Noted
-from tajo.web.callers import may
+from tajo.web.callers import Watched, may
 from tajo.web.jobs import Audits, Jobs
 from tajo.web.refusals import MEDIA_TYPE as PROBLEM
 from tajo.web.refusals import Problem, problem_of
 
 PULSE = 1.0
-"""Seconds between two events of a run that goes on."""
+"""Seconds between two events of a run or an audit that goes on."""
 
 Doing = NamedDependency[Tajo]
 Running = NamedDependency[Jobs]
@@ -183,27 +183,34 @@ async def run(jobs: Running, run: FromPath[str]) -> answers.Run:
     return await jobs.run(run)
 
 
-@get("/runs/{run:str}/events", guards=READ, operation_id="runEvents", media_type="text/event-stream")
+@get(
+    "/runs/{run:str}/events",
+    guards=READ,
+    operation_id="runEvents",
+    media_type="text/event-stream",
+    watched=True,
+)
 async def run_events(jobs: Running, run: FromPath[str]) -> ServerSentEvent:
     """How far a run is, again and again until it is over: `progress`, and then `end` or `problem`."""
     await jobs.run(run)  # one that does not exist is told before anything is sent
-    return ServerSentEvent(_progress(jobs, run))
+    return ServerSentEvent(_progress(lambda: jobs.is_running(run), lambda: jobs.run(run)))
 
 
-async def _progress(jobs: Jobs, run: str) -> AsyncIterator[ServerSentEventMessage]:
-    while True:
-        goes_on = jobs.is_running(run)
+async def _progress(
+    goes_on: Callable[[], bool], look: Callable[[], Awaitable[answers.Run | answers.AuditRun]]
+) -> AsyncIterator[ServerSentEventMessage]:
+    more = True
+    while more:
+        more = goes_on()
         try:
-            now = await jobs.run(run)
+            now = await look()
         except TajoError as error:
             problem, _ = problem_of(error)
             yield ServerSentEventMessage(msgspec.json.encode(problem).decode(), event="problem")
             return
-        kind = "progress" if goes_on else "end"
-        yield ServerSentEventMessage(msgspec.json.encode(now).decode(), event=kind)
-        if not goes_on:
-            return
-        await asyncio.sleep(PULSE)
+        yield ServerSentEventMessage(msgspec.json.encode(now).decode(), event="progress" if more else "end")
+        if more:
+            await asyncio.sleep(PULSE)
 
 
 @get("/connectors/{name:str}/failures", guards=READ, operation_id="failures")
@@ -293,6 +300,23 @@ async def audit_run(audits: Auditing, audit: FromPath[str]) -> answers.AuditRun:
     return audits.audit(audit)
 
 
+@get(
+    "/audits/{audit:str}/events",
+    guards=WRITE,
+    operation_id="auditEvents",
+    media_type="text/event-stream",
+    watched=True,
+)
+async def audit_events(audits: Auditing, audit: FromPath[str]) -> ServerSentEvent:
+    """How far an audit is, again and again until it is over: `progress`, and then `end` or `problem`."""
+    audits.audit(audit)
+
+    async def look() -> answers.AuditRun:
+        return audits.audit(audit)
+
+    return ServerSentEvent(_progress(lambda: audits.is_running(audit), look))
+
+
 @post("/forget", guards=ADMIN, status_code=200, operation_id="forget", noted="forget")
 async def forget(tajo: Doing, data: JSONBody[Whom]) -> answers.Forgotten:
     """Delete a person from Brevo and from the ledger for good, and write down that it was done."""
@@ -319,7 +343,13 @@ async def activity(journal: Heard, after: FromQuery[int] = 0) -> answers.Activit
     return answers.Activity(lines=[said(line) for line in journal.after(after)], last=journal.last)
 
 
-@get("/activity/events", guards=READ, operation_id="activityEvents", media_type="text/event-stream")
+@get(
+    "/activity/events",
+    guards=READ,
+    operation_id="activityEvents",
+    media_type="text/event-stream",
+    watched=True,
+)
 async def activity_events(journal: Heard, after: FromQuery[int] = 0) -> ServerSentEvent:
     """The lines that follow, one event each; it ends after ten minutes, to be asked for again."""
     return ServerSentEvent(as_it_happens(journal, after) if journal else ())
@@ -354,7 +384,7 @@ async def audit_log(tajo: Doing, after: FromQuery[str] = "", limit: Limit = 100)
 HANDLERS = [
     *(connectors, connect, disconnect, status, sync, plan, runs, run, run_events),
     *(failures, replay, hooks, register_hooks, remove_hooks, handle_webhook, preview, doctor, forget),
-    *(audit, audit_run, skills, skills_at_work, activity, activity_events),
+    *(audit, audit_run, audit_events, skills, skills_at_work, activity, activity_events),
     *(keys, create_key, revoke_key, audit_log),
 ]
 
@@ -363,7 +393,7 @@ def v1() -> Router:
     """The routes. Each may be refused in the same ways."""
     for handler in HANDLERS:
         handler.responses = PROBLEMS
-    return Router("/v1", route_handlers=HANDLERS, tags=["v1"], middleware=[Noted])
+    return Router("/v1", route_handlers=HANDLERS, tags=["v1"], middleware=[Noted, Watched])
 
 
 async def provide_tajo(state: State) -> Tajo:

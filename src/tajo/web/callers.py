@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -11,6 +13,8 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import NotAuthorizedException, PermissionDeniedException, TooManyRequestsException
 from litestar.handlers import BaseRouteHandler
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
+from litestar.types import ASGIApp, Receive, Send
+from litestar.types import Scope as Connected
 
 from tajo.access import Caller, Scope
 from tajo.throttle import Throttle, household
@@ -19,6 +23,9 @@ COOKIE = "tajo_session"
 
 CHALLENGE = {"www-authenticate": 'Bearer realm="tajo"'}
 SOON = {"retry-after": "1"}
+
+WATCHED = 10
+"""What a caller may watch at once: each takes a connection for as long as it lasts."""
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -45,6 +52,7 @@ class Limits:
         self._calls = Throttle(200, 0.02)
         self._guesses = Throttle(20, 3.0)
         self._slips = Throttle(20, 60.0)
+        self._watching: Counter[str] = Counter()
 
     def call(self, caller: Caller) -> None:
         """Raises 429 for whoever comes too often."""
@@ -54,6 +62,18 @@ class Limits:
     def slip(self, caller: Caller, verb: str) -> bool:
         """Whether it is worth noting that somebody may not, or failed: twenty times, then once a minute."""
         return self._slips.admits((caller.who, verb), self._now())
+
+    @contextmanager
+    def watch(self, caller: Caller) -> Iterator[None]:
+        """They watch something until this ends. Raises 429 for whoever watches too many things already."""
+        if self._watching[caller.who] >= WATCHED:
+            raise TooManyRequestsException(f"this key watches {WATCHED} things already", headers=SOON)
+        self._watching[caller.who] += 1
+        try:
+            yield
+        finally:
+            self._watching[caller.who] -= 1
+            self._watching += Counter()  # whoever watches nothing is not remembered
 
     def guess(self, address: str) -> None:
         """Raises 429 for an address from which too many keys came that are not known."""
@@ -81,6 +101,23 @@ class Callers(AbstractAuthenticationMiddleware):
         if caller is not None and not from_ourselves(connection):
             raise PermissionDeniedException("this page may not do that in your name")
         return AuthenticationResult(user=caller, auth="session" if caller else None)
+
+
+class Watched:
+    """ASGI middleware: routes that say so, `@get(…, watched=True)`, go on until whoever asked goes away."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Connected, receive: Receive, send: Send) -> None:
+        """Count it, from the question to the last word of the answer."""
+        caller = scope.get("user")
+        if caller is None or not scope["route_handler"].opt.get("watched"):
+            await self._app(scope, receive, send)
+            return
+        limits: Limits = scope["litestar_app"].state.limits
+        with limits.watch(caller):
+            await self._app(scope, receive, send)
 
 
 def may(scope: Scope) -> Callable[[Connection, BaseRouteHandler], None]:

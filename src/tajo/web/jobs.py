@@ -142,6 +142,10 @@ class Audits:
         found = task.result()
         return answers.AuditRun(connector=name, audit=id_, state="done", seen=job.seen, found=found)
 
+    def is_running(self, id_: str) -> bool:
+        """It goes on."""
+        return id_ in self._all and not self._all[id_].task.done()
+
     async def close(self) -> None:
         """Let those that run end where they are."""
         tasks = [one.task for one in self._all.values()]
