@@ -10,14 +10,20 @@ from typing import Any, cast
 
 import httpx
 import pytest
+from litestar.response import ServerSentEventMessage
 
 from tajo import answers, config
+from tajo import client as sdk
 from tajo.access import Doorkeeper, Scope
 from tajo.app import Tajo
+from tajo.client import AsyncTajoClient, TajoClient
 from tajo.errors import Mend
 from tajo.journal import Journal
 from tajo.meters import Meters
+from tajo.server import make_app, serve
+from tajo.sync.ledger.inbox import open_inbox
 from tajo.web import Outlook, api, open_faces
+from tajo.web.activity import as_it_happens
 from tajo.wiring import Wiring, open_wiring
 
 KEY = "of-the-tests"
@@ -54,9 +60,16 @@ class House:
     """The faces of a server, and who may call it."""
 
     def __init__(
-        self, app: Any, tajo: Slow, keeper: Doorkeeper, journal: Journal, client: httpx.AsyncClient
+        self,
+        app: Any,
+        wiring: Wiring,
+        tajo: Slow,
+        keeper: Doorkeeper,
+        journal: Journal,
+        client: httpx.AsyncClient,
     ) -> None:
         self.app = app
+        self.wiring = wiring
         self.tajo = tajo
         self.keeper = keeper
         self.journal = journal
@@ -83,7 +96,7 @@ async def opened(folder: Path) -> AsyncIterator[House]:
         async with open_faces(tajo, keeper, outlook=outlook) as app:
             transport = httpx.ASGITransport(cast(Any, app), raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-                yield House(app, tajo, keeper, journal, client)
+                yield House(app, wiring, tajo, keeper, journal, client)
 
 
 @pytest.fixture
@@ -127,6 +140,22 @@ async def watching(house: House, path: str, *, key: str = KEY) -> AsyncIterator[
         gone.set()
         async with asyncio.timeout(5):
             await answer
+
+
+@asynccontextmanager
+async def served(house: House) -> AsyncIterator[str]:
+    """The address of a server with these faces."""
+    stop, listening = asyncio.Event(), asyncio.get_running_loop().create_future()
+    async with open_inbox(house.wiring.ledger, lambda _: None) as inbox:
+        doors = make_app({}, None, inbox, house.wiring.ready, faces=house.app)
+        server = asyncio.ensure_future(
+            serve(doors, "127.0.0.1", 0, stop=stop, listening=listening.set_result)
+        )
+        try:
+            yield await listening
+        finally:
+            stop.set()
+            await server
 
 
 class TestTheAuditLog:
@@ -266,7 +295,7 @@ class TestActivity:
             ("order 17 was told", NAME),
         ]
         house.journal.tell("stopped", connector=NAME, level="error")
-        rest = (await house.ask("GET", f"/v1/activity?after={told['last']}")).json()
+        rest = (await house.ask("GET", f"/v1/activity?after={told['next']}")).json()
         assert [(one["words"], one["level"]) for one in rest["lines"]] == [("stopped", "error")]
 
     async def test_who_knew_a_server_that_ran_before_is_told_everything(self, house: House) -> None:
@@ -293,3 +322,71 @@ class TestActivity:
                 assert await heard.get() == "200"
         async with watching(house, "/v1/activity/events") as heard:
             assert await heard.get() == "200"
+
+
+class TestWhoFollows:
+    async def test_is_told_the_newest_lines_and_then_each_as_it_is_said(self, house: House) -> None:
+        house.journal.tell("listening")
+        async with served(house) as url, AsyncTajoClient(api_key=KEY, base_url=url) as client:
+            lines = client.follow_activity()
+            assert (await anext(lines)).words == "listening"
+            house.journal.tell("order 17 was told", connector=NAME)
+            assert (await anext(lines)).words == "order 17 was told"
+            await lines.aclose()
+
+    async def test_misses_nothing_when_the_server_lets_go(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def brief(*asked: Any) -> AsyncIterator[ServerSentEventMessage]:
+            yield await anext(as_it_happens(*asked))
+
+        monkeypatch.setattr(api, "as_it_happens", brief)
+        monkeypatch.setattr(sdk, "GLANCE", 0.0)
+        async with served(house) as url, AsyncTajoClient(api_key=KEY, base_url=url) as client:
+            lines = client.follow_activity()
+            for number in range(3):
+                house.journal.tell(f"order {number} was told")
+            found = [(await anext(lines)).words for _ in range(3)]
+            await lines.aclose()
+        assert found == ["order 0 was told", "order 1 was told", "order 2 was told"]
+
+    async def test_is_not_told_that_there_is_nothing_new(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        quiet = asyncio.Event()
+
+        async def later(*_: Any) -> AsyncIterator[ServerSentEventMessage]:
+            yield ServerSentEventMessage(comment="nothing new")
+            quiet.set()
+            async for message in as_it_happens(house.journal, 0):
+                yield message
+
+        monkeypatch.setattr(api, "as_it_happens", later)
+        async with served(house) as url, AsyncTajoClient(api_key=KEY, base_url=url) as client:
+            lines = client.follow_activity()
+            first = asyncio.ensure_future(anext(lines))
+            await quiet.wait()
+            house.journal.tell("listening")
+            assert (await first).words == "listening"
+            await lines.aclose()
+
+    async def test_does_so_without_await_too(self, house: House) -> None:
+        house.journal.tell("listening")
+        house.journal.tell("order 17 was told", connector=NAME)
+
+        def two(url: str) -> list[str]:
+            with TajoClient(api_key=KEY, base_url=url) as client:
+                return [line.words for _, line in zip(range(2), client.follow_activity(), strict=False)]
+
+        async with served(house) as url:
+            assert await asyncio.to_thread(two, url) == ["listening", "order 17 was told"]
+
+    async def test_is_refused_like_anybody_else(self, house: House) -> None:
+        async with served(house) as url, AsyncTajoClient(api_key="another", base_url=url) as client:
+            with pytest.raises(Mend, match="not known"):
+                await anext(client.follow_activity())
+
+    async def test_hears_nothing_where_no_server_is(self, tmp_path: Path) -> None:
+        (tmp_path / "tajo.yaml").write_text("brevo: {}\n")
+        async with AsyncTajoClient(config_file=tmp_path / "tajo.yaml") as client:
+            assert [line async for line in client.follow_activity()] == []

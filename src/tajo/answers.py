@@ -411,10 +411,10 @@ class Said(Struct, frozen=True, kw_only=True):
 
 
 class Activity(Struct, frozen=True, kw_only=True):
-    """What just happened, the oldest first. `last`: what to ask for `after` to get what follows."""
+    """What just happened, the oldest first. `next`: what to ask for `after` to get what follows."""
 
     lines: list[Said]
-    last: int
+    next: int
 
 
 class ApiKey(Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ import asyncio
 import os
 import secrets
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from functools import wraps
 from pathlib import Path
@@ -116,8 +116,20 @@ class AsyncTajoClient:
         return await self._ask(answers.Skills, "GET", "/v1/skills")
 
     async def activity(self, *, after: int = 0) -> answers.Activity:
-        """What just happened on the server, in words; `after`: the `last` of the answer before."""
+        """What just happened on the server, in words; `after`: the `next` of the answer before."""
         return await self._ask(answers.Activity, "GET", "/v1/activity", query={"after": after})
+
+    async def follow_activity(self, *, after: int = 0) -> AsyncGenerator[answers.Said, None]:
+        """What happens on the server, line by line, without end: first the newest, then as it is said.
+
+        `after`: only what follows this line. In this process there is no server that could say anything.
+        """
+        while self._base_url:
+            async for line in self._lines("/v1/activity/events", {"after": after}):
+                said = msgspec.json.decode(line, type=answers.Said)
+                after = said.number
+                yield said
+            await asyncio.sleep(GLANCE)  # the server lets go of whoever listens, from time to time
 
     async def audit_log(self, *, after: str = "", limit: int = 100) -> answers.AuditLog:
         """What people and programs did, the newest first; `after`: the `next` of the page before."""
@@ -140,7 +152,7 @@ class AsyncTajoClient:
                 method, path, params=query, content=None if body is None else msgspec.json.encode(body)
             )
         except httpx.HTTPError as error:
-            raise Later(f"the server cannot be reached: {type(error).__name__}", seconds=10.0) from None
+            raise _unreachable(error) from None
         if answer.is_success:
             try:
                 return msgspec.json.decode(answer.content, type=kind)
@@ -149,6 +161,21 @@ class AsyncTajoClient:
                     "what answers there is no Tajo of this version", "check `base_url`, and both versions."
                 ) from None
         raise _error(answer)
+
+    async def _lines(self, path: str, query: Mapping[str, Any]) -> AsyncGenerator[str, None]:
+        """The data of server-sent events, until the server ends them. Raises what `_ask` raises."""
+        http = await self._opened()
+        try:
+            async with http.stream("GET", path, params=query) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    raise _error(answer)
+                async for line in answer.aiter_lines():
+                    data = line.removeprefix("data:").strip() if line.startswith("data:") else ""
+                    if data:  # what only keeps the connection open has none
+                        yield data
+        except httpx.HTTPError as error:
+            raise _unreachable(error) from None
 
     async def _opened(self) -> httpx.AsyncClient:
         async with self._opening:
@@ -413,8 +440,21 @@ class TajoClient:
         return self._run(self._real.skills())
 
     def activity(self, *, after: int = 0) -> answers.Activity:
-        """What just happened on the server, in words; `after`: the `last` of the answer before."""
+        """What just happened on the server, in words; `after`: the `next` of the answer before."""
         return self._run(self._real.activity(after=after))
+
+    def follow_activity(self, *, after: int = 0) -> Iterator[answers.Said]:
+        """What happens on the server, line by line, without end: first the newest, then as it is said.
+
+        `after`: only what follows this line. In this process there is no server that could say anything.
+        """
+        lines = self._real.follow_activity(after=after)
+        try:
+            while (line := self._run(anext(lines, None))) is not None:
+                yield line
+        finally:
+            if self._thread.is_alive():
+                self._run(lines.aclose())
 
     def audit_log(self, *, after: str = "", limit: int = 100) -> answers.AuditLog:
         """What people and programs did, the newest first; `after`: the `next` of the page before."""
@@ -465,6 +505,10 @@ class Keys(Plain[AsyncKeys]):
     list = plainly(AsyncKeys.list)
     create = plainly(AsyncKeys.create)
     revoke = plainly(AsyncKeys.revoke)
+
+
+def _unreachable(error: httpx.HTTPError) -> Later:
+    return Later(f"the server cannot be reached: {type(error).__name__}", seconds=10.0)
 
 
 def _error(answer: httpx.Response) -> TajoError:

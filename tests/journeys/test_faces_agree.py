@@ -19,7 +19,7 @@ from tajo import config
 from tajo.access import Doorkeeper
 from tajo.app import Tajo
 from tajo.cli import run
-from tajo.client import AsyncConnectors, AsyncTajoClient
+from tajo.client import AsyncConnectors, AsyncKeys, AsyncTajoClient, Connectors, Keys, TajoClient
 from tajo.errors import TajoError
 from tajo.web import open_faces
 from tajo.wiring import open_wiring
@@ -280,6 +280,23 @@ def test_the_table_has_every_verb_of_the_sdk() -> None:
     tried = {"list", "status", "sync", "rehearse", "plan", "failures", "replay", "hooks", "register_hooks"}
     tried |= {"remove_hooks", "handle_webhook", "preview", "doctor", "audit", "skills"}
     assert asked - tried == {"connect", "disconnect"}  # see the test below
+    asked = {name for name in vars(AsyncTajoClient) if not name.startswith("_")}
+    tried = {"runs", "run", "forget", "skills", "audit_log"}
+    assert asked - tried == {"activity", "follow_activity", "close"}  # no command has them
+    assert {name for name in vars(AsyncKeys) if not name.startswith("_")} == {"list", "create", "revoke"}
+
+
+async def test_where_no_server_is_nothing_is_said(env: dict[str, str]) -> None:
+    async with faces(env) as client, AsyncTajoClient() as inside:
+        by_http = await over_http(client, "GET", "/v1/activity", None)
+        assert by_http == msgspec.to_builtins(await inside.activity()) == {"lines": [], "next": 0}
+        assert (await client.get("/v1/activity/events")).text.strip() == ""
+
+
+def test_both_clients_have_the_same_methods() -> None:
+    for plain, real in ((TajoClient, AsyncTajoClient), (Connectors, AsyncConnectors), (Keys, AsyncKeys)):
+        names = [{name for name in vars(one) if not name.startswith("_")} for one in (plain, real)]
+        assert names[0] == names[1]
 
 
 def said(connected: dict[str, Any]) -> dict[str, Any]:

@@ -339,8 +339,8 @@ async def skills_at_work(tajo: Doing, name: FromPath[str]) -> answers.SkillsAtWo
 async def activity(journal: Heard, after: FromQuery[int] = 0) -> answers.Activity:
     """The newest lines of the server's log; none where a program runs Tajo by itself."""
     if journal is None:
-        return answers.Activity(lines=[], last=0)
-    return answers.Activity(lines=[said(line) for line in journal.after(after)], last=journal.last)
+        return answers.Activity(lines=[], next=0)
+    return answers.Activity(lines=[said(line) for line in journal.after(after)], next=journal.last)
 
 
 @get(
