@@ -382,15 +382,18 @@ class Skills(Struct, frozen=True):
 class Waiting(Struct, frozen=True, kw_only=True):
     """Who waits in a skill: how many sequences, when the next of them goes on, how many a refusal stopped.
 
-    `done`: how many steps were done within the last ninety days.
+    `steps`: how many of them wait for each step, counted from 1. `done`: how many steps were done within the
+    last ninety days; `done_last_day`: within the last 24 hours.
     """
 
     skill: str
     enabled: bool
     waiting: int = 0
+    steps: dict[int, int] = {}
     next: datetime | None = None
     stopped: int = 0
     done: int = 0
+    done_last_day: int = 0
 
 
 class SkillsAtWork(Struct, frozen=True, kw_only=True):

@@ -301,7 +301,7 @@ class Tajo:
         """Who waits in which skill of a connector. Nobody is named."""
         shelf = self._wiring.settings.skills.skills.values()
         async with self._wiring.ledger.begin() as tx:
-            return await at_work(tx, self._named(name), shelf)
+            return await at_work(tx, self._named(name), shelf, self._wiring.now())
 
     # --- who comes in, and what they do
 

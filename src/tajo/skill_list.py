@@ -12,6 +12,8 @@ from tajo.sync.ledger import glance, sequences
 from tajo.sync.ledger.store import Tx
 from tajo.sync.moments import moment
 
+DAY = 86400.0
+
 PARTS = {"customer-sync": "customers", "order-sync": "orders", "product-sync": "products"}
 """What a connector does by itself, by the skill that stands for it."""
 
@@ -64,9 +66,11 @@ def is_on(skill: Skill, settings: Settings | None) -> bool:
     return any(one.enabled and getattr(one.sync, part) for one in settings.connectors.values())
 
 
-async def at_work(tx: Tx, connector: str, shelf: Iterable[Skill]) -> answers.SkillsAtWork:
+async def at_work(tx: Tx, connector: str, shelf: Iterable[Skill], now: float) -> answers.SkillsAtWork:
     """The skills that are on, or in which somebody waits still. Nobody is named."""
-    waiting, done = await glance.waiting(tx, connector), await sequences.done(tx, connector)
+    waiting, steps = await glance.waiting(tx, connector), await glance.steps(tx, connector)
+    done = await sequences.done(tx, connector)
+    lately = await sequences.done(tx, connector, now - DAY)
     on = {skill.name for skill in shelf if skill.enabled and skill.name not in CONNECTOR_SKILLS}
     found = []
     for name in sorted(on | waiting.keys()):
@@ -76,9 +80,11 @@ async def at_work(tx: Tx, connector: str, shelf: Iterable[Skill]) -> answers.Ski
                 skill=name,
                 enabled=name in on,
                 waiting=here.count,
+                steps={step + 1: count for step, count in steps.get(name, {}).items()},
                 next=None if here.next is None else moment(int(here.next)),
                 stopped=here.stopped,
                 done=done.get(name, 0),
+                done_last_day=lately.get(name, 0),
             )
         )
     return answers.SkillsAtWork(connector=connector, skills=found)

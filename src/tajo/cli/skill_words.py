@@ -39,14 +39,15 @@ def page(skill: Skill, settings: Settings | None) -> str:
 def at_work(found: list[answers.SkillsAtWork]) -> Table:
     """Who waits where, a row for each skill."""
     table = Table(box=None)
-    for heading in ("connector", "skill", "wait", "next at", "refused", "done"):
+    for heading in ("connector", "skill", "wait", "for step", "next at", "refused", "done", "in a day"):
         table.add_column(heading)
     for one in found:
         for row in one.skills:
             name = row.skill if row.enabled else f"{row.skill} (off)"
             at = f"{row.next:%Y-%m-%d %H:%M} UTC" if row.next else ""
-            counts = (str(number or "") for number in (row.stopped, row.done))
-            table.add_row(one.connector, name, str(row.waiting), at, *counts)
+            steps = ", ".join(f"{step}: {count}" for step, count in row.steps.items())
+            counts = (str(number or "") for number in (row.stopped, row.done, row.done_last_day))
+            table.add_row(one.connector, name, str(row.waiting), steps, at, *counts)
     return table
 
 

@@ -83,6 +83,16 @@ async def waiting(tx: Tx, connector: str) -> dict[str, Waiting]:
     return {skill: Waiting(*rest) for skill, *rest in rows}
 
 
+async def steps(tx: Tx, connector: str) -> dict[str, dict[int, int]]:
+    """By skill and next step (from 0), how many wait; those that a refusal has stopped included."""
+    s = sequences.c
+    query = select(s.skill, s.step, func.count()).where(s.connector == connector)
+    found: dict[str, dict[int, int]] = defaultdict(dict)
+    for skill, step, count in await tx.execute(query.group_by(s.skill, s.step).order_by(s.skill, s.step)):
+        found[skill][step] = count
+    return found
+
+
 async def upcoming(tx: Tx, connector: str, skill: str, *, limit: int) -> list[Upcoming]:
     """Sequences of a skill, in the order in which they go on."""
     s = sequences.c

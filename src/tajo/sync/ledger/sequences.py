@@ -232,8 +232,8 @@ async def sent(tx: Tx, person: bytes, since: float, *, but: bytes) -> Sent:
     return Sent(*(await tx.execute(query)).one())
 
 
-async def done(tx: Tx, connector: str) -> dict[str, int]:
-    """How many deeds were done, by skill."""
+async def done(tx: Tx, connector: str, since: float = 0.0) -> dict[str, int]:
+    """How many deeds were done since then, by skill."""
     d = deeds.c
-    query = select(d.skill, func.count()).where(d.connector == connector, d.state == DONE)
+    query = select(d.skill, func.count()).where(d.connector == connector, d.state == DONE, d.at > since)
     return dict((await tx.execute(query.group_by(d.skill))).all())
