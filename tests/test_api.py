@@ -176,6 +176,20 @@ class TestTheAuditLog:
             assert (await house.ask("GET", path)).status_code == 200
         assert await house.log() == []
 
+    async def test_whoever_looks_where_they_may_not_is_noted(self, house: House) -> None:
+        key, text = await house.keeper.make_key("reports", Scope.READ)
+        received = {"topic": "store/order/updated", "payload": {"id": 1}}
+        await house.ask("GET", "/v1/keys", key=text)
+        await house.ask("GET", "/v1/audit-log", key=text)
+        await house.ask("POST", f"/v1/connectors/{NAME}/webhooks/received", received, key=text)
+        await house.ask("POST", f"/v1/connectors/{NAME}/webhooks/received", received)
+        reports = f"key {key.id} (reports)"
+        assert await house.log() == [
+            (reports, "keys", "", "refused"),
+            (reports, "auditLog", "", "refused"),
+            (reports, "handleWebhook", NAME, "refused"),
+        ]
+
     async def test_it_does_not_say_who_rehearsed_a_sync(self, house: House) -> None:
         path = f"/v1/connectors/{NAME}/sync"
         await house.ask("POST", path, {"dry_run": True, "resources": ["products"]})

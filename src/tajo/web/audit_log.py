@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from tajo.app import DONE, FAILED, REFUSED, Tajo
@@ -9,7 +12,8 @@ from tajo.web.callers import Limits
 
 
 class Noted:
-    """ASGI middleware: notes what was done by routes that say so: `@post(…, noted="sync")`.
+    """ASGI middleware: notes what was done by routes that say so: `@post(…, noted="sync")`; and by its
+    operation id whatever else a key was refused.
 
     It is about the connector or key that the path names; a route that makes a name itself puts it into
     `request.state.about`. One that turns out to change nothing says so: `request.state.noted = False`.
@@ -36,7 +40,8 @@ class Noted:
 
 
 async def _note(scope: Scope, status: int) -> None:
-    caller, verb = scope.get("user"), scope["route_handler"].opt.get("noted")
+    caller, handler = scope.get("user"), cast(HTTPRouteHandler, scope["route_handler"])
+    verb = handler.opt.get("noted") or (handler.operation_id if status == 403 else None)
     if caller is None or verb is None or not scope["state"].get("noted", True):
         return
     outcome = DONE if status < 400 else REFUSED if status == 403 else FAILED
