@@ -13,9 +13,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests import postgres
+from tests import overheard, postgres
 
 _shared: list[postgres.Server] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before the tests are imported, which take some functions by their names."""
+    overheard.listen()
+    config.pluginmanager.register(overheard.Listener())
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -20,7 +20,7 @@ from tajo.sync.ledger.store import Ledger, open_ledger
 from tajo.sync.ledger.tables import doings, sessions
 from tests.memory import Ticking
 
-PASSWORD = "three or four words"
+PASSWORD = "violet ladder harbour"
 HOUR = 3600.0
 
 

@@ -106,7 +106,7 @@ def test_a_reset_prints_a_link_by_which_one_person_comes_in(capsys: pytest.Captu
     assert address == "http://127.0.0.1:8000"
 
     async def come_in(ledger: Ledger) -> str:
-        return await Doorkeeper(ledger, time.time, master=None).set_up(token, "ada", "three or four words")
+        return await Doorkeeper(ledger, time.time, master=None).set_up(token, "ada", "violet ladder harbour")
 
     assert in_ledger(come_in)
     assert doings() == [("terminal", "reset password", "")]

@@ -44,7 +44,7 @@ from tajo.worker import Standing
 
 EMPTY = {"BREVO_API_KEY": "x", "TAJO_SECRET_KEY": "s" * 32}
 ENV = {**EMPTY, "BC_STORE_HASH": "abc123", "BC_ACCESS_TOKEN": "t0k3n"}
-PASSWORD = "three or four words"
+PASSWORD = "violet ladder harbour"
 PAGES = [
     "/",
     "/connectors/bigcommerce",

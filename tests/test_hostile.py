@@ -38,7 +38,7 @@ class House:
     async def session(self) -> str:
         token = await self.keeper.setup_token()
         assert token is not None
-        return await self.keeper.set_up(token, "ada", "three or four words")
+        return await self.keeper.set_up(token, "ada", "violet ladder harbour")
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from tests.served import PLAIN, both
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SMALL = ("--customers", "40", "--orders", "60", "--products", "8", "--plan", "unlimited")
-SHOP, NAME, PASSWORD = "bigcommerce", "ada", "three or four words"
+SHOP, NAME, PASSWORD = "bigcommerce", "ada", "violet ladder harbour"
 REASON = "the e-mail address cannot exist"
 PAGES = [
     "/",
