@@ -9,7 +9,6 @@ import pytest
 
 from tajo.cli.logs import Form, open_log
 from tajo.journal import Journal
-from tajo.telemetry import exported
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -68,17 +67,3 @@ def test_an_error_of_a_library_is_named_and_placed_but_not_quoted(
     assert "Exception in ASGI application (ValueError at tests.test_logs:" in error
     assert "a callback of shop cannot be kept now" in warning
     assert "ann@" not in error + warning
-
-
-@pytest.mark.parametrize(
-    ("env", "said"),
-    [
-        ({}, False),
-        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318", "OTEL_SDK_DISABLED": "true"}, False),
-    ],
-)
-def test_without_an_endpoint_nothing_is_set_up_for_spans(env: dict[str, str], said: bool) -> None:
-    words: list[str] = []
-    with exported(env, words.append):
-        pass
-    assert bool(words) == said

@@ -16,7 +16,8 @@ VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 @contextmanager
 def exported(env: Mapping[str, str], say: Callable[[str], None]) -> Iterator[None]:
     """While this lasts, spans are sent to where the environment says; what is left at its end goes, too."""
-    if not any(env.get(name) for name in VARIABLES) or env.get("OTEL_SDK_DISABLED", "").lower() == "true":
+    asked = [name for name in VARIABLES if env.get(name)]
+    if not asked or env.get("OTEL_SDK_DISABLED", "").lower() == "true":
         yield
         return
     try:  # they are an extra
@@ -25,7 +26,7 @@ def exported(env: Mapping[str, str], say: Callable[[str], None]) -> Iterator[Non
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
     except ImportError:
-        say("no spans are sent: install `tajo[otel]`, or unset OTEL_EXPORTER_OTLP_ENDPOINT")
+        say(f"no spans are sent: install `tajo[otel]`, or unset {' and '.join(asked)}")
         yield
         return
     name = env.get("OTEL_SERVICE_NAME") or "tajo"

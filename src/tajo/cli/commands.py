@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -109,7 +110,8 @@ def sync(
                 tell.run(run)
             return run
 
-        answer = await each(names, one)
+        with exported(os.environ, partial(typer.echo, err=True)):
+            answer = await each(names, one)
         if json:
             print_json(answer)
         return exit_code(answer, clean=all(run.clean for run in runs))

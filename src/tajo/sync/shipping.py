@@ -271,7 +271,8 @@ class Shipping:
             async for _, ticket in self._collect(CONTACTS, lane):
                 flight.board(ticket)
             if flight:
-                await self._land(flight)
+                with span("tell contacts", self._connector, records=len(flight)):
+                    await self._land(flight)
         finally:
             self._flight = Flight()
             self._busy -= 1
@@ -280,8 +281,7 @@ class Shipping:
     async def _land(self, flight: Flight) -> None:
         """Tell all in one call, and settle what it answers; each part may be told anew from then on."""
         try:
-            with span("tell contacts", self._connector, records=len(flight)):
-                ids = await self._destination.tell_many(flight)
+            ids = await self._destination.tell_many(flight)
         except Later as error:
             for part in flight.parts(range(len(flight)), SETTLED_AT_ONCE):
                 await self._settle(part.values(), [_late(ticket.write, error) for ticket in part.values()])
