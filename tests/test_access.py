@@ -130,6 +130,8 @@ class TestComingIn:
             ("a b", PASSWORD),
             ("<b>", PASSWORD),
             ("adalovelace1", "adalovelace1!"),
+            ("ada", "ada ADA ada ada"),
+            ("ada", " " * 20),
         ],
     )
     async def test_poor_names_and_passwords_are_refused(self, house: House, name: str, password: str) -> None:

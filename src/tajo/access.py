@@ -166,14 +166,19 @@ class Doorkeeper:
         await callers.put_setup(tx, _digest(text) + f"{self._now():.0f}".encode())
         return text
 
-    async def set_up(self, token: str, name: str, password: str) -> str:
-        """Let the first person in; returns their session. Raises `Usage`."""
+    async def link(self, token: str) -> bytes:
+        """What the ledger has of the link that lets the first person in. Raises `Usage` if it does not."""
         async with self._ledger.begin() as tx:
             kept = await callers.setup(tx)
         if kept is None or not hmac.compare_digest(kept[:32], _digest(token)):
             raise _spent_link()
         if self._now() - float(kept[32:]) > SETUP_LASTS:
             raise Usage("this link is older than a day", "start `tajo serve` anew: it prints another.")
+        return kept
+
+    async def set_up(self, token: str, name: str, password: str) -> str:
+        """Let the first person in; returns their session. Raises `Usage`."""
+        kept = await self.link(token)
         _check(name, password)
         hashed = await self._hash(password)
         async with self._ledger.begin() as tx:
@@ -343,7 +348,7 @@ def _check(name: str, password: str) -> None:
         raise Usage("a name has 1 to 64 letters, digits and . _ @ + -", "choose another one.")
     if len(password) < SHORTEST:
         raise Usage(f"a password has at least {SHORTEST} characters", "three or four words will do.")
-    if name.casefold() in password.casefold() and len(password) - len(name) < SHORTEST // 2:
+    if len("".join(password.casefold().replace(name.casefold(), "").split())) < SHORTEST // 2:
         raise Usage("a password is more than the name", "choose another one.")
 
 

@@ -14,7 +14,7 @@ from litestar.response import Redirect, Response
 from msgspec import Struct
 
 from tajo.access import LONGEST
-from tajo.errors import Later, TajoError
+from tajo.errors import Later, TajoError, Usage
 from tajo.throttle import household
 from tajo.web.callers import COOKIE, from_ourselves
 from tajo.web.dashboard.errands import sentences, told
@@ -77,9 +77,9 @@ async def come_in(request: Asked, house: InHouse, data: URLEncodedBody[SignIn]) 
 
 
 @get("/setup")
-async def setup(token: FromQuery[str] = "") -> Response[Any]:
+async def setup(house: InHouse, token: FromQuery[str] = "") -> Response[Any]:
     """The form of the first start."""
-    return _door("setup.html", token=token, name="", problem="", mend="")
+    return await _first(house, token)
 
 
 @post("/setup", guards=[ours_alone])
@@ -88,10 +88,7 @@ async def set_up(request: Asked, house: InHouse, data: URLEncodedBody[SetUp]) ->
     try:
         session = await house.keeper.set_up(data.token, data.name.strip(), data.password)
     except TajoError as error:
-        problem, mend = told(error)
-        return _door(
-            "setup.html", status=422, token=data.token, name=data.name[:64], problem=problem, mend=mend
-        )
+        return await _first(house, data.token, data.name[:64], error)
     await house.keeper.note(f"user {data.name.strip()}", "set up")
     house.flashes.put(session, Flash(f"Welcome, {data.name.strip()}. From now on you sign in by this name."))
     return _in(request, house, session, "/")
@@ -117,6 +114,18 @@ def own_path(text: str) -> str:
     """A path of ours to go on to: `/` for whatever leads elsewhere, or might in some browser."""
     plain = text.isascii() and text.isprintable() and "\\" not in text and len(text) <= 2000
     return text if plain and text.startswith("/") and not text.startswith("//") else "/"
+
+
+async def _first(house: House, token: str, name: str = "", wrong: TajoError | None = None) -> Response[Any]:
+    """The form of the first start, with what was wrong with it; none, if the link lets nobody in."""
+    opens = True
+    try:
+        await house.keeper.link(token)
+    except Usage as error:
+        opens, wrong = False, error
+    problem, mend = told(wrong) if wrong else ("", "")
+    status = 422 if wrong else 200
+    return _door("setup.html", status=status, opens=opens, token=token, name=name, problem=problem, mend=mend)
 
 
 def _door(template: str, *, status: int = 200, **context: Any) -> Response[Any]:
