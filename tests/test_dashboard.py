@@ -189,6 +189,15 @@ class TestTheDoor:
         assert again.status_code == 422
         assert "does not work any more" in again.text
 
+    async def test_a_link_that_lets_nobody_in_asks_for_nothing(self, house: House) -> None:
+        token = await house.keeper.setup_token()
+        await house.come_in()
+        for spent in (token, "x", ""):
+            answer = await house.client.get(f"/setup?token={spent}", headers=HTML)
+            assert answer.status_code == 422
+            assert "does not work any more" in answer.text
+            assert "<form" not in answer.text
+
     async def test_the_cookie_is_for_this_server_and_no_script(self, house: House) -> None:
         await house.come_in()
         house.client.cookies.clear()
@@ -316,6 +325,32 @@ class TestPages:
         assert answer.status_code == 500
         assert "Something is wrong in Tajo itself" in answer.text
         assert "ada@shop.example" not in answer.text
+
+    @pytest.mark.parametrize("number", ["9" * 19, "9" * 30, "9" * 5000])
+    async def test_a_number_that_nothing_can_have_is_refused_in_a_sentence(
+        self, inside: House, number: str
+    ) -> None:
+        for path in (
+            f"/preview?connector=bigcommerce&kind=order&id={number}",
+            f"/failures?after=1.5/orders/{number}",
+            f"/settings?before={number}",
+            f"/v1/audit-log?after={number}",
+            f"/v1/connectors/bigcommerce/failures?after=1.5/orders/{number}",
+        ):
+            answer = await inside.client.get(path, headers=HTML)
+            assert answer.status_code == 422, path
+            assert len(answer.text) < 10_000
+        form = {"connector": "bigcommerce", "one": f"orders/{number}"}
+        assert "names no record" in await inside.press("/failures/replay", **form)
+        form = {"connector": "bigcommerce", "record": number}
+        assert "Type a number" in await inside.press("/preview", **form)
+
+    async def test_what_is_told_once_is_told_to_people_and_to_no_script(self, inside: House) -> None:
+        form = {"name": "CI", "scope": "read"}
+        await inside.client.post("/settings/keys", data=form, headers=OURS)
+        fetched = await inside.client.get("/", headers={**HTML, "sec-fetch-dest": "empty"})
+        assert "is made" not in fetched.text
+        assert 'class="secret"' in await inside.see("/settings")
 
     async def test_secrets_of_the_settings_are_on_no_page(self, inside: House) -> None:
         for path in PAGES:
@@ -469,7 +504,8 @@ class TestSettings:
         assert "You are signed out there" in await inside.press("/settings/sessions/end", id=here)
         assert await inside.keeper.by_session(forgotten) is None
         assert await inside.keeper.by_session(kept)
-        assert "You are signed out there" in await inside.press("/settings/sessions/end")
+        assert "over already" in await inside.press("/settings/sessions/end", id=here)
+        assert "signed out everywhere else" in await inside.press("/settings/sessions/end")
         assert await inside.keeper.by_session(kept) is None
         assert "signed in nowhere else" in await inside.press("/settings/sessions/end")
 

@@ -408,7 +408,7 @@ def as_kind(word: str) -> str:
 def as_key(word: str) -> Key:
     """`orders/17`. Raises `Usage` for what is none."""
     resource, _, id_ = word.partition("/")
-    if resource not in list(Resource) or not _is_count(id_):
+    if resource not in list(Resource) or not is_count(id_):
         raise Usage(
             f"`{word[:64]}` names no record", "write it as the list of failures does, e.g. orders/17."
         )
@@ -429,12 +429,12 @@ def _number(word: str) -> float | None:
 
 
 def _count(word: str) -> int:
-    if not _is_count(word):
+    if not is_count(word):
         raise _nowhere()
     return int(word)
 
 
-def _is_count(word: str) -> bool:
+def is_count(word: str) -> bool:
     """Whether it is a whole number that the ledger can hold."""
     return word.isascii() and word.isdecimal() and len(word) < DIGITS
 

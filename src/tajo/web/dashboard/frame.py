@@ -69,12 +69,16 @@ def drawn(template: str, **context: Any) -> str:
 
 
 def page(request: Asked, house: House, template: str, *, status: int = 200, **context: Any) -> Page:
-    """A page for whoever is signed in, with what they are to be told."""
+    """A page for whoever is signed in, with what they are to be told.
+
+    A page that a script fetches is shown to nobody, so nothing that is told once is told on it.
+    """
+    shown = request.headers.get("sec-fetch-dest") != "empty"
     text = drawn(
         template,
         path=request.url.path,
         user=request.user.user,
-        flash=house.flashes.take(session_of(request)),
+        flash=house.flashes.take(session_of(request)) if shown else None,
         now=house.now,
         names=house.names,
         humans=house.humans(),

@@ -11,6 +11,7 @@ from litestar.response import Redirect
 from msgspec import Struct
 
 from tajo.answers import Preview
+from tajo.app import is_count
 from tajo.errors import Later, TajoError, Usage
 from tajo.sync.ledger import people
 from tajo.web.dashboard.errands import told
@@ -74,7 +75,7 @@ async def look(request: Asked, house: InHouse, data: URLEncodedBody[Whom]) -> Re
         if not number:
             words = "Nobody with this e-mail is known here. See whether it is typed right, or sync first."
             house.flashes.put(session_of(request), Flash(words, bad=True))
-    elif not number.isdecimal():
+    elif not is_count(number):
         house.flashes.put(session_of(request), Flash("Type a number, or an e-mail address.", bad=True))
         number = ""
     query = {"connector": name, "kind": kind, **({"id": number} if number else {})}
@@ -85,7 +86,7 @@ HANDLERS = [preview, look]
 
 
 async def _previewed(house: House, name: str, kind: str, id_: str) -> Preview:
-    if not (id_.isascii() and id_.isdecimal() and 0 < int(id_) < 2**63):
+    if not (is_count(id_) and int(id_)):
         raise Usage("this is no number of a record", "use the one that the store's control panel shows.")
     try:
         async with asyncio.timeout(PATIENCE):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from litestar import get, post
-from litestar.params import FromQuery, URLEncodedBody
+from litestar.params import QueryParameter, URLEncodedBody
 from litestar.response import Redirect
 from msgspec import Struct
 
@@ -14,6 +16,9 @@ from tajo.web.dashboard.house import Flash, InHouse
 
 SHOWN = 25
 """Lines of the audit log on a page."""
+
+Before = Annotated[int | None, QueryParameter(ge=1, le=2**63 - 1)]
+"""The line before which a page of it begins, by its number."""
 
 
 class NewKey(Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,7 +51,7 @@ class Password(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @get("/settings")
-async def settings(request: Asked, house: InHouse, before: FromQuery[int | None] = None) -> Page:
+async def settings(request: Asked, house: InHouse, before: Before = None) -> Page:
     """What is safe to change here, and what is not, with where it is written."""
     doings = await house.keeper.doings(before, SHOWN + 1)
     return page(
@@ -110,7 +115,9 @@ async def sign_out_elsewhere(request: Asked, house: InHouse, data: URLEncodedBod
 
     async def work() -> str:
         count = await house.keeper.sign_out_elsewhere(request.user.user, session_of(request), data.id)
-        return "You are signed out there." if count else "You are signed in nowhere else."
+        if data.id:
+            return "You are signed out there." if count else "That session was over already."
+        return "You are signed out everywhere else." if count else "You are signed in nowhere else."
 
     return await act(request, house, work(), verb="sign out elsewhere", about="", to="/settings#sign-in")
 
