@@ -297,10 +297,14 @@ def _engine(url: str) -> AsyncEngine:
 
 
 def _keep_to_ourselves(database: str | None) -> None:
-    """Make the file so that only its owner may read it; SQLite makes those beside it likewise."""
+    """Make the file so that only its owner may read it; SQLite makes those beside it likewise.
+
+    One that is there is not even opened: whoever closes a file drops all locks that this process has on it.
+    Then the next process to leave would take itself for the last, and remove the log that ours writes to.
+    """
     if database and database != ":memory:":
-        with suppress(OSError):  # connecting tells what is wrong
-            os.close(os.open(database, os.O_RDWR | os.O_CREAT, 0o600))
+        with suppress(OSError):  # it is there, or connecting tells what is wrong
+            os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _engine_beside(address: URL) -> Engine:
