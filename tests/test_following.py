@@ -462,6 +462,16 @@ async def test_a_wish_that_came_after_the_look_stands(shop: Shop) -> None:
         assert await queue.count_due(tx, "shop") == 0
 
 
+async def test_a_look_that_is_put_off_makes_no_burst(shop: Shop) -> None:
+    now = shop.clock()
+    async with shop.ledger.begin() as tx:
+        carts_ = [Key(R.CARTS, number) for number in range(1, 26)]
+        await queue.enqueue(tx, "shop", carts_, now=now, at=now + 3600)
+        await queue.enqueue(tx, "shop", [Key(R.ORDERS, 1)], now=now)
+        assert await queue.count_due(tx, "shop") == 26
+    assert await shop.connector().count_due() == 1
+
+
 async def test_the_lines_of_an_events_order_show_where_the_products_are(shop: Shop) -> None:
     shown = Product(id=7, name="P", price=Decimal(1), path="/p/", image="https://cdn.test/p.jpg")
     shop.store.put(R.PRODUCTS, shown)

@@ -248,9 +248,9 @@ class Connector:
         return self._policy.resources if self._met_everybody else self._policy.resources - early
 
     async def count_due(self) -> int:
-        """How many keys wait, now or later."""
+        """How many keys are to be looked at by now: a cart's next look may be an hour away."""
         async with self._ledger.begin() as tx:
-            return await queue.count_due(tx, self.name)
+            return await queue.count_due(tx, self.name, by=self._now())
 
     async def next_due(self) -> float | None:
         """When something is to be looked at again, or sent; None if nothing waits."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
@@ -103,10 +104,10 @@ async def next_due(tx: Tx, connector: str, resources: Collection[Resource]) -> f
     return at
 
 
-async def count_due(tx: Tx, connector: str) -> int:
-    """How many keys wait, now or later."""
+async def count_due(tx: Tx, connector: str, *, by: float = math.inf) -> int:
+    """How many keys wait to be looked at until a moment; left out: now or later."""
     query = select(func.count()).select_from(due).where(due.c.connector == connector)
-    return await tx.scalar(query) or 0
+    return await tx.scalar(query if by == math.inf else query.where(due.c.at <= by)) or 0
 
 
 async def park(
