@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -205,7 +206,7 @@ class TestTheAuditLog:
         assert len(await house.log()) == 20
 
     async def test_it_repeats_no_name_that_nothing_has(self, house: House) -> None:
-        answer = await house.ask("POST", "/v1/connectors/ada@example.com/failures/replay", {})
+        answer = await house.ask("POST", "/v1/connectors/somebody/failures/replay", {})
         assert answer.status_code == 404
         assert await house.log() == [("TAJO_API_KEY", "replay", "", "failed")]
 
@@ -404,3 +405,31 @@ class TestWhoFollows:
         (tmp_path / "tajo.yaml").write_text("brevo: {}\n")
         async with AsyncTajoClient(config_file=tmp_path / "tajo.yaml") as client:
             assert [line async for line in client.follow_activity()] == []
+
+
+class TestWebhooksThatAreHandedOver:
+    async def test_whoever_follows_the_connector_is_woken_once_it_is_on_disk(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        woken: list[tuple[str, int]] = []
+        file = Path(str(house.wiring.settings.database_url).removeprefix("sqlite:///"))
+
+        def wake(name: str) -> None:
+            with sqlite3.connect(file) as beside:
+                woken.append((name, beside.execute("SELECT count(*) FROM due").fetchone()[0]))
+
+        monkeypatch.setattr(house.tajo._runner, "wake", wake)
+        body = {"topic": "store/order/updated", "payload": {"id": 7}}
+        answer = await house.ask("POST", f"/v1/connectors/{NAME}/webhooks/received", body)
+        assert (answer.status_code, answer.json()["noted"]) == (202, True)
+        assert woken == [(NAME, 1)]
+
+    @pytest.mark.parametrize(
+        ("topic", "status", "noted"), [("store/information/updated", 202, False), ("order", 422, None)]
+    )
+    async def test_what_names_nothing_is_said_to(
+        self, house: House, topic: str, status: int, noted: bool | None
+    ) -> None:
+        body = {"topic": topic, "payload": {"id": 7}}
+        answer = await house.ask("POST", f"/v1/connectors/{NAME}/webhooks/received", body)
+        assert (answer.status_code, answer.json().get("noted")) == (status, noted)

@@ -344,7 +344,9 @@ JSON = st.recursive(
 
 
 @given(
-    st.sampled_from([entry["scope"] for entry in SCOPES] or ["store/order/created"]),
+    st.sampled_from(
+        [entry["scope"].replace("{channel_id}", "1002") for entry in SCOPES] or ["store/order/created"]
+    ),
     st.dictionaries(st.text(), JSON),
 )
 def test_any_data_names_only_what_a_ledger_can_hold(scope: str, data: dict[str, Any]) -> None:
@@ -407,4 +409,13 @@ def test_every_scope_of_bigcommerce_is_known(entry: dict[str, Any]) -> None:
 def test_an_alias_stands_for_scopes_that_name_something(alias: str) -> None:
     data = {"product_id": 5, "inventory": {"product_id": 5}}
     assert all(named(scope, data) == ["products/5"] for scope in ALIASES[alias])
-    assert not from_parts(alias, data).known
+    for handed_on in (data, {"product_id": 5}, {"scope": alias, "data": {"inventory": {"product_id": 5}}}):
+        assert [str(key) for key in from_parts(alias, handed_on).keys] == ["products/5"]
+
+
+@pytest.mark.parametrize(
+    "topic", ["", "order/updated", "store", "store/", "store/order updated", "store/order\n"]
+)
+def test_what_is_no_scope_is_no_topic(topic: str) -> None:
+    with pytest.raises(Malformed):
+        from_parts(topic, {"id": 5})

@@ -83,6 +83,9 @@ class Replaying:
     async def settings_changed(self) -> None:
         pass
 
+    def wake(self, name: str) -> None:
+        pass
+
 
 class House:
     def __init__(self, wiring: Wiring, keeper: Doorkeeper, app: Litestar, client: httpx.AsyncClient) -> None:

@@ -261,7 +261,9 @@ class Forgotten(Struct, frozen=True, kw_only=True):
 
 
 class Noted(Struct, frozen=True, kw_only=True):
-    """A webhook that was handed over is on disk."""
+    """A webhook that was handed over is on disk. `noted`: it names something that will be looked at; else it
+    is of a scope that tells Tajo nothing, and was only counted.
+    """
 
     connector: str
     noted: bool = True

@@ -72,6 +72,10 @@ class Runner(Protocol):
         """A store was connected or disconnected."""
         ...
 
+    def wake(self, name: str) -> None:
+        """There is something to look at."""
+        ...
+
 
 class Alone:
     """Runs syncs in this process, whose connectors nobody follows."""
@@ -83,6 +87,9 @@ class Alone:
 
     async def settings_changed(self) -> None:
         """Nobody needs to know."""
+
+    def wake(self, name: str) -> None:
+        """Nobody waits: the next sync looks at it."""
 
 
 class Tajo:
@@ -259,8 +266,10 @@ class Tajo:
 
         `topic`: its scope. `payload`: the whole body, or just its `data`. It is on disk before this returns.
         """
-        await handle_webhook(self._wiring, self._named(name), topic, payload)
-        return answers.Noted(connector=name)
+        names_something = await handle_webhook(
+            self._wiring, self._named(name), topic, payload, self._runner.wake
+        )
+        return answers.Noted(connector=name, noted=names_something)
 
     # --- looking closer
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -93,10 +93,13 @@ def summary(report: Report) -> dict[str, Any]:
     return found
 
 
-async def handle_webhook(wiring: Wiring, name: str, topic: str, payload: Mapping[str, Any]) -> None:
+async def handle_webhook(
+    wiring: Wiring, name: str, topic: str, payload: Mapping[str, Any], wake: Callable[[str], None]
+) -> bool:
     """Note a webhook that somebody received in an application of their own. Raises `Usage`.
 
-    `payload`: the whole body that BigCommerce sent, or just its `data`. A server that runs follows it.
+    `payload`: the whole body that BigCommerce sent, or just its `data`. `wake`: called with `name` once it is
+    on disk. Returns whether it names anything to look at; one that does not was only counted.
     """
     wiring.names(name)
     try:
@@ -105,8 +108,9 @@ async def handle_webhook(wiring: Wiring, name: str, topic: str, payload: Mapping
         raise Usage(
             f"that is no webhook of BigCommerce: {error}", "pass on its scope and its body."
         ) from None
-    async with open_inbox(wiring.ledger, lambda _: None) as inbox:
+    async with open_inbox(wiring.ledger, wake) as inbox:
         await inbox.take(name, notice)
+    return bool(notice.keys)
 
 
 def _hooks(wiring: Wiring, name: str, store: StoreApi) -> Hooks:

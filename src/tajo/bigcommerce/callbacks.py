@@ -99,6 +99,8 @@ def from_parts(topic: str, payload: Mapping[str, Any]) -> Notice:
     `topic` is the scope, `payload` the whole callback or only its `data`. Raises `Malformed`.
     """
     data = payload.get("data", payload)
+    if not _SCOPE.fullmatch(topic):
+        raise Malformed("a scope is written such as store/order/updated")
     if not isinstance(data, Mapping | list):
         raise Malformed("`data` of a callback must be an object or a list")
     return _notice(topic, data, payload.get("created_at"))
@@ -167,6 +169,8 @@ NAMING: tuple[tuple[str, Names], ...] = (
     (r"product/(created|updated|deleted)", ((PRODUCT, "id"),)),
     (r"sku/(created|updated|deleted)", ((PRODUCT, "sku.product_id"),)),
     (r"(product|sku)/inventory/(order/)?updated", ((PRODUCT, "inventory.product_id"),)),
+    # no scope of BigCommerce's: people write it for all those above, see ALIASES
+    (r"inventory/updated", ((PRODUCT, "inventory.product_id"), (PRODUCT, "product_id"))),
     (r"category/(created|updated|deleted)", ((CATEGORY, "id"),)),
     (r"channel/[\d*]+/order/message/created", ()),
     (r"channel/[\d*]+/order/(refund/)?\w+", ((ORDER, "order_id"),)),
@@ -185,6 +189,7 @@ NAMING: tuple[tuple[str, Names], ...] = (
     (r"app/uninstalled|hook/deliveryException", ()),
 )
 _NAMING = [(re.compile(f"store/(?:{pattern})", re.ASCII), names) for pattern, names in NAMING]
+_SCOPE = re.compile(r"store/[\w/*]+", re.ASCII)
 _UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
 

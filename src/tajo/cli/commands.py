@@ -364,7 +364,8 @@ def hooks_receive(
         if json:
             print_json(answer)
         else:
-            typer.echo(f"{connector}: noted", err=True)
+            words = "noted" if answer.noted else f"{topic} tells nothing that is followed; it was counted"
+            typer.echo(f"{connector}: {words}", err=True)
         return 0
 
     return with_tajo(config, verb)
