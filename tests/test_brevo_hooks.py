@@ -122,7 +122,7 @@ async def test_webhooks_of_others_are_never_touched_another_tajos_included() -> 
     account = Account(FOREIGN, ANOTHER, transactional)
     before = account.others()
     await account.ours.register(URL, TOKEN)
-    await account.ours.remove(URL)
+    await account.ours.remove(URL, TOKEN)
     assert account.others() == before
     assert len(account.hooks) == 3
 
@@ -200,6 +200,13 @@ async def test_those_that_any_tajo_made_are_listed_and_show_no_token() -> None:
 
 async def test_removing_tells_how_many_there_were() -> None:
     account = Account(FOREIGN, {**OURS, "id": 5}, {**OURS, "id": 6})
-    assert await account.ours.remove(URL) == 2
-    assert await account.ours.remove(URL) == 0
+    assert await account.ours.remove(URL, TOKEN) == 2
+    assert await account.ours.remove(URL, TOKEN) == 0
     assert sorted(account.hooks) == [1]
+
+
+@pytest.mark.parametrize("url", ["https://new.example.com/webhooks/brevo", ""])
+async def test_one_that_calls_where_we_were_before_is_removed_too(url: str) -> None:
+    account = Account(FOREIGN, ANOTHER, {**OURS, "id": 5})
+    assert await account.ours.remove(url, TOKEN) == 1
+    assert sorted(account.hooks) == [1, 2]

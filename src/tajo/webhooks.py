@@ -62,8 +62,8 @@ async def register(wiring: Wiring, name: str, store: StoreApi, brevo: BrevoApi) 
 async def remove(wiring: Wiring, name: str, store: StoreApi, brevo: BrevoApi) -> Report:
     """The store shall not call us any more, nor Brevo, whose one webhook serves all connectors."""
     report = await _hooks(wiring, name, store).remove(secret(wiring, name))
-    if wiring.settings.server.public_url:
-        await BrevoHooks(brevo).remove(f"{wiring.settings.server.public_url}{BREVO}")
+    url = wiring.settings.server.public_url
+    await BrevoHooks(brevo).remove(f"{url}{BREVO}" if url else "", brevo_token(wiring))
     return report
 
 

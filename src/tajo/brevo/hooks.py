@@ -81,9 +81,9 @@ class BrevoHooks:
         """The webhooks that some Tajo made, at whatever address."""
         return [hook for hook in await self._all() if hook.description == DESCRIPTION]
 
-    async def remove(self, url: str) -> int:
-        """Remove our webhooks at this address; how many there were."""
-        ours = [hook for hook in await self._all() if hook.url == url]
+    async def remove(self, url: str, token: str) -> int:
+        """Remove our webhooks: those at this address, and those with our token at any other; how many."""
+        ours = [hook for hook in await self._all() if _is_ours(hook, url, token)]
         return sum([await self._api.delete_webhook(hook.id) for hook in ours])
 
     async def _all(self) -> list[Hook]:
