@@ -606,3 +606,14 @@ def test_what_the_example_comments_out_may_be_written_as_it_stands() -> None:
 
 def test_a_database_url_is_one_that_the_settings_take(database_url: str) -> None:
     assert read(f"{STORE}database_url: {database_url}").database_url == database_url
+
+
+def test_only_a_store_whose_secret_we_have_can_be_asked_to_sign(tmp_path: Path) -> None:
+    file = tmp_path / "tajo.yaml"
+    text = "brevo: {{api_key: k}}\nconnectors:\n  shop:\n    type: bigcommerce\n    store_hash: a\n    access_token: t\n{}"
+    file.write_text(text.format("    signatures: strict\n"))
+    with pytest.raises(Usage) as told:
+        load(file, {})
+    assert f"{file}:7: connectors.shop.signatures: `strict` needs `client_secret`" in str(told.value)
+    file.write_text(text.format("    signatures: strict\n    client_secret: s\n"))
+    assert load(file, {}).connectors["shop"].signatures == "strict"

@@ -123,6 +123,10 @@ class Tajo:
             raise Usage(
                 f"the connector `{name}` is described in the configuration", "change it there instead."
             )
+        if connector.signatures == "strict" and not connector.client_secret:
+            raise Usage(
+                "`signatures: strict` believes signed webhooks alone", "give the store's client secret, too."
+            )
         trial = wiring.with_settings(wiring.settings)
         trial.join({name: connector})
         report = await examine(trial, name)

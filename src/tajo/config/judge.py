@@ -34,6 +34,7 @@ def judge(tree: Mapping[str, Any], common: Mapping[str, Any]) -> Iterator[Compla
     yield from _same_stores(tree)
     for name, body in connectors(tree):
         yield from _mapping(("connectors", name), body)
+    yield from _strict(settings) if settings else ()
     yield from _senders(settings) if settings else ()
 
 
@@ -100,6 +101,16 @@ def _same_stores(tree: Mapping[str, Any]) -> Iterator[Complaint]:
         if isinstance(store, str) and store.strip() and owners.setdefault(store.strip(), name) != name:
             trail = ("connectors", name, "store_hash")
             yield Complaint(trail, f"is the store of `{owners[store.strip()]}` too; keep one of the two")
+
+
+def _strict(settings: Settings) -> Iterator[Complaint]:
+    """A signature is proved by the client secret alone: without it every webhook would be refused."""
+    for name, store in settings.connectors.items():
+        if store.signatures == "strict" and not store.client_secret:
+            yield Complaint(
+                ("connectors", name, "signatures"),
+                "`strict` needs `client_secret`, with which the store signs: add it, or write `auto`",
+            )
 
 
 def _senders(settings: Settings) -> Iterator[Complaint]:
