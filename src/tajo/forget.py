@@ -109,16 +109,18 @@ async def forget(wiring: Wiring, email: str) -> Record:
             for name in waited:  # what was weighed before the wish was known may wait by now
                 waited[name] += await _withdraw(tx, name, wiring.ledger.secret, person)
             erased = {name: await erasure.erase(tx, name, person) for name in waited}
-        elsewhere = any(one.elsewhere for one in erased.values())
-        record = Record(
-            date=moment(now).isoformat(timespec="seconds").replace("+00:00", "Z"),
-            person=person.hex(),
-            contact_deleted=deleted,
-            erased={name: _rows(erased[name], waited[name]) for name in waited},
-            orders=[f"{_prefix(wiring, name)}{id_}" for name, one in erased.items() for id_ in one.told],
-            remains=[ORDERS, STORE, UNDER_WAY, *([ELSEWHERE] if elsewhere else [])],
-        )
-        file.write(msgspec.json.encode(record) + b"\n")
+            elsewhere = any(one.elsewhere for one in erased.values())
+            record = Record(
+                date=moment(now).isoformat(timespec="seconds").replace("+00:00", "Z"),
+                person=person.hex(),
+                contact_deleted=deleted,
+                erased={name: _rows(erased[name], waited[name]) for name in waited},
+                orders=[f"{_prefix(wiring, name)}{id_}" for name, one in erased.items() for id_ in one.told],
+                remains=[ORDERS, STORE, UNDER_WAY, *([ELSEWHERE] if elsewhere else [])],
+            )
+            # Before it is done for good: whoever is stopped has a record too many, and not one too few.
+            file.write(msgspec.json.encode(record) + b"\n")
+            file.flush()
     return record
 
 
