@@ -462,6 +462,19 @@ async def test_a_wish_that_came_after_the_look_stands(shop: Shop) -> None:
         assert await queue.count_due(tx, "shop") == 0
 
 
+async def test_what_a_webhook_announced_is_not_healed_by_the_sweep_that_comes_first(shop: Shop) -> None:
+    await shop.sync()
+    now = shop.clock.moment
+    for number in (1, 2):
+        placed = order(number, f"{number}@x.test", status_id=11, created=now, modified=now)
+        shop.store.put(R.ORDERS, placed)
+    async with shop.ledger.begin() as tx:
+        await queue.enqueue(tx, "shop", [Key(R.ORDERS, 1)], now=shop.clock())
+    account = await shop.sync()
+    assert (account.tally(R.ORDERS).written, account.unannounced) == (2, 1)
+    assert (await shop.sync()).unannounced == 0
+
+
 async def test_a_look_that_is_put_off_makes_no_burst(shop: Shop) -> None:
     now = shop.clock()
     async with shop.ledger.begin() as tx:

@@ -329,14 +329,14 @@ class Worker:
         if full or first:
             self._cut_short = "; ".join(account.troubles)
         self._begun.set()
-        written = sum(tally.written for tally in account.resources.values())
+        written, healed = sum(tally.written for tally in account.resources.values()), account.unannounced
         if first:
             self._say(f"the history is told: {written:,} records in {account.seconds:.0f} s")
-        elif written:
-            self._say(f"healed {written:,} records that no webhook announced")
+        elif healed:
+            self._say(f"healed {healed:,} records that no webhook announced")
             async with self._wiring.ledger.begin() as tx:
-                await counts.add(tx, self.name, "healed", written, self._clock.now())
-        if not written or first:  # whatever changed last needs no webhook any more
+                await counts.add(tx, self.name, "healed", healed, self._clock.now())
+        if not healed or first:  # whatever changed last needs no webhook any more
             self._excused = seen
         for trouble in account.troubles:
             self._say(trouble, level="warning")

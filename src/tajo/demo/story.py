@@ -130,7 +130,7 @@ async def _live(
                 last = await _next_sweep(wiring, last)
         seconds = latencies(hooks.exchanges, calls.exchanges)
     sent = await _deliveries(shop)
-    healed = sum(tally["written"] for tally in last.account["resources"].values()) if last else 0
+    healed = last.account["unannounced"] if last else 0
     console.print(
         f"\n[bold]Half a minute in numbers[/bold]\n{deeds} deeds raised {sum(sent.values()):,} webhooks; "
         f"{sent['lost']} of them were lost on purpose."

@@ -30,13 +30,17 @@ class Tally(Struct):
 
 
 class Account(Struct):
-    """One run, as it goes. `notes`: things worth telling, with how often; `troubles`: what was cut short."""
+    """One run, as it goes. `notes`: things worth telling, with how often; `troubles`: what was cut short.
+
+    `unannounced`: how many records it found changed that nobody had queued: no webhook had told of them.
+    """
 
     run: str = ""
     mode: str = ""
     resources: dict[Resource, Tally] = field(default_factory=dict)
     notes: Counter[str] = field(default_factory=Counter)
     troubles: list[str] = field(default_factory=list)
+    unannounced: int = 0
     source_calls: int = 0
     destination_calls: int = 0
     seconds: float = 0.0
@@ -70,6 +74,7 @@ class Account(Struct):
             },
             "notes": dict(self.notes),
             "troubles": self.troubles,
+            "unannounced": self.unannounced,
             "seconds": round(self.seconds, 3),
             "floor_seconds": round(self.floor_seconds, 3),
             "source_calls": self.source_calls,

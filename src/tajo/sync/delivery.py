@@ -99,6 +99,8 @@ class Delivery:
         page = Page(cursor, read_at)
         async with self._ledger.begin(turn=self._connector) as tx:
             weighed = await weigh(tx)
+            changed = {ticket.about for ticket in weighed.tickets} if self._cursor is not None else set()
+            changed -= await queue.awaited(tx, self._connector, changed) if changed else set()
             contacts = [ticket for ticket in weighed.tickets if ticket.write.person]
             goods = [ticket for ticket in weighed.tickets if not ticket.write.person]
             arrivals = await self._shipping.keep(
@@ -124,6 +126,9 @@ class Delivery:
             tally.unchanged += weighed.unchanged
             tally.skipped += weighed.skipped
             tally.parked += weighed.still_parked + len(weighed.parked)
+        self._account.unannounced += len(
+            changed - {ticket.about for ticket in goods if ticket.write.key in page.doubtful}
+        )
         self._account.notes.update(weighed.notes)
         several = Counter(ticket.about for ticket in goods)
         self._open |= {about: count for about, count in several.items() if count > 1}

@@ -104,6 +104,18 @@ async def next_due(tx: Tx, connector: str, resources: Collection[Resource]) -> f
     return at
 
 
+async def awaited(tx: Tx, connector: str, keys: Collection[Key]) -> set[Key]:
+    """Which of these keys are queued: somebody has said that there is something to look at."""
+    rows = await tx.execute(
+        select(due.c.resource, due.c.id).where(
+            due.c.connector == connector,
+            due.c.resource.in_({key.resource for key in keys}),
+            due.c.id.in_({key.id for key in keys}),
+        )
+    )
+    return {Key(Resource(resource), id_) for resource, id_ in rows}.intersection(keys)
+
+
 async def count_due(tx: Tx, connector: str, *, by: float = math.inf) -> int:
     """How many keys wait to be looked at until a moment; left out: now or later."""
     query = select(func.count()).select_from(due).where(due.c.connector == connector)
