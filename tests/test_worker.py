@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -87,3 +88,41 @@ async def test_whatever_stops_a_connector_is_said_and_tried_again(
         await Worker(Broken(), "shop", clock, say).run()  # type: ignore[arg-type]
     assert clock.slept == [seconds] * 3
     assert all(words in line and "example.com" not in line for line in said)
+
+
+async def test_whoever_asks_for_a_sync_while_one_is_under_way_is_told_so_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    over = asyncio.Event()
+
+    class Slow:
+        async def sync(self, **_: Any) -> str:
+            await over.wait()
+            return "all of it"
+
+    class Open:
+        settings = type("S", (), {"connectors": {"shop": None}})
+
+        @asynccontextmanager
+        async def attend(self, *_: Any) -> AsyncIterator[Any]:
+            yield SimpleNamespace(connector=Slow())
+
+    async def at_work(_self: Worker, _line: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Worker, "_work", at_work)
+    worker = Worker(Open(), "shop", Clock(), lambda *_, **__: None)  # type: ignore[arg-type]
+    wish: dict[str, Any] = {"full": True, "resources": None, "believe_losses": False, "watch": None}
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(worker.run())
+        await asyncio.sleep(0)
+        first = group.create_task(worker.sync(**wish))
+        await asyncio.sleep(0)
+        with pytest.raises(Busy, match="under way"):
+            await worker.sync(**wish)
+        with pytest.raises(Busy, match="under way"):
+            await worker.replay([], watch=None)
+        over.set()
+        assert await first == "all of it"  # type: ignore[comparison-overlap]
+        assert await worker.sync(**wish) == "all of it"  # type: ignore[comparison-overlap]
+        running.cancel()

@@ -136,7 +136,7 @@ class Worker:
         watch: Watch | None,
     ) -> Account:
         """Sweep now, because somebody asks for it. Raises `Mend`, and `Busy` while a sweep is under way."""
-        line = self._at_work()
+        line = self._at_leisure()
         async with self._sweeps:
             if watch:
                 watch(line)
@@ -144,7 +144,7 @@ class Worker:
 
     async def replay(self, keys: Sequence[Key], *, watch: Watch | None) -> Account:
         """Try these failures again. Raises `Mend`, and `Busy` while a sweep is under way."""
-        line = self._at_work()
+        line = self._at_leisure()
         async with self._sweeps:
             if watch:
                 watch(line)
@@ -174,11 +174,13 @@ class Worker:
             limits=limits,
         )
 
-    def _at_work(self) -> Line:
+    def _at_leisure(self) -> Line:
         if self._line is None:
             raise Busy(
                 f"{self.name} is not at work: {self.trouble or 'it has not begun yet'}", "try again soon."
             )
+        if self._sweeps.locked():  # it may go on for hours, and whoever asks would wait for that long
+            raise Busy(f"a sync of {self.name} is under way", "see how far it is, and try again after it.")
         return self._line
 
     def _stopped(self, error: BaseException) -> float:
