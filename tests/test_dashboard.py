@@ -23,7 +23,7 @@ from tajo.answers import Status
 from tajo.app import Tajo
 from tajo.config import Credentials
 from tajo.doctor import Heed
-from tajo.errors import Busy
+from tajo.errors import Busy, Unknown
 from tajo.journal import Journal
 from tajo.sync.account import Account
 from tajo.sync.ledger import queue
@@ -329,6 +329,28 @@ class TestPages:
         assert "Something is wrong in Tajo itself" in answer.text
         assert "ada@shop.example" not in answer.text
 
+    async def test_a_sentence_that_ends_with_a_stop_gets_no_other(self, inside: House) -> None:
+        for path in ("/", "/connectors/bigcommerce"):
+            for said in ("the token is refused.", "the token is refused"):
+                inside.standing["bigcommerce"] = Standing(
+                    stuck=True, trouble=f"{said}\n  Mend: make another."
+                )
+                text = await inside.see(path)
+                assert "he token is refused.</p>" in text
+                assert "refused.." not in text
+
+    @pytest.mark.parametrize("number", ["7", "999999"])
+    async def test_the_number_that_was_asked_for_stays_in_the_form(
+        self, inside: House, monkeypatch: pytest.MonkeyPatch, number: str
+    ) -> None:
+        async def nobody(*_: Any) -> None:
+            raise Unknown("there is no customer of this number", "look it up.")
+
+        monkeypatch.setattr(Tajo, "preview", nobody)
+        path = f"/preview?connector=bigcommerce&kind=customer&id={number}"
+        answer = await inside.client.get(path, headers=HTML)
+        assert f'name="record" value="{number}"' in answer.text
+
     @pytest.mark.parametrize("number", ["9" * 19, "9" * 30, "9" * 5000])
     async def test_a_number_that_nothing_can_have_is_refused_in_a_sentence(
         self, inside: House, number: str
@@ -451,6 +473,28 @@ class TestReplay:
             "bigcommerce",
             "failed",
         )
+
+    async def test_what_came_of_it_is_said_once(self, inside: House) -> None:
+        await inside.park(1)
+        text = await inside.press("/failures/replay", connector="bigcommerce", all="yes")
+        assert text.count("1 record got through") == 1
+        assert (await inside.see("/failures")).count("1 record got through") == 1
+
+    async def test_what_is_tried_again_has_not_been_told_yet(
+        self, inside: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        go_on = asyncio.Event()
+
+        async def slowly(*_: Any, **__: Any) -> Account:
+            await go_on.wait()
+            return Account("replay")
+
+        monkeypatch.setattr(inside.runner, "replay", slowly)
+        monkeypatch.setattr(errands, "PATIENCE", 0.0)
+        text = await inside.press("/failures/replay", connector="bigcommerce", all="yes")
+        assert "What failed is being tried again" in text
+        assert "nothing failed" not in text
+        go_on.set()
 
 
 class TestTheDoctor:
@@ -694,6 +738,8 @@ class TestTheVerdict:
         [
             (Standing(busy=True, trouble="another process"), {}),
             (Standing(trouble="the store does not answer"), {}),
+            (Standing(working=True, hindered="the store does not answer"), {}),
+            (Standing(), {}),
             (Standing(working=True), {"last_sync": None, "connected": False}),
             (Standing(working=True), {"last_sync": NOW - timedelta(hours=3)}),
         ],
@@ -701,6 +747,12 @@ class TestTheVerdict:
     def test_what_mends_itself_is_behind(self, standing: Standing, status: dict[str, Any]) -> None:
         view = judged(standing, **status)
         assert (view.state, view.todo) == (State.BEHIND, [])
+
+    def test_where_nothing_has_begun_no_part_is_in_sync(self) -> None:
+        never: dict[str, Part] = dict.fromkeys(SWEPT, Part())
+        view = judged(Standing(), never, last_sync=None)
+        assert {line.state for line in view.lines} == {State.BEHIND}
+        assert "still to answer" in view.words
 
     def test_without_webhooks_carts_are_not_followed(self) -> None:
         seen = Seen(0.0, QUIET, SWEPT, {})

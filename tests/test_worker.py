@@ -126,3 +126,26 @@ async def test_whoever_asks_for_a_sync_while_one_is_under_way_is_told_so_at_once
         assert await first == "all of it"  # type: ignore[comparison-overlap]
         assert await worker.sync(**wish) == "all of it"  # type: ignore[comparison-overlap]
         running.cancel()
+
+
+async def test_what_keeps_a_connector_from_telling_is_known_while_it_tries_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Away:
+        async def send_due(self) -> None:
+            raise Later("nobody answers at the store", seconds=42.0)
+
+    class Open:
+        settings = type("S", (), {"connectors": {"shop": None}})
+
+        @asynccontextmanager
+        async def attend(self, *_: Any) -> AsyncIterator[Any]:
+            yield SimpleNamespace(connector=Away(), account=SimpleNamespace(resources={}), apis=(None, None))
+
+    said: asyncio.Queue[str] = asyncio.Queue()
+    monkeypatch.setattr(Worker, "_work", Worker._follow)
+    worker = Worker(Open(), "shop", Clock(), lambda words, **_: said.put_nowait(words))  # type: ignore[arg-type]
+    running = asyncio.create_task(worker.run())
+    assert "not now" in await said.get()
+    assert worker.standing.hindered == "nobody answers at the store"
+    running.cancel()

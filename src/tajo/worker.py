@@ -59,8 +59,9 @@ class Standing(Struct, frozen=True):
     """How a connector stands right now. `busy`: another process is at work on it.
 
     `trouble`: why it has stopped, and `stuck`: only a human can mend that. `silent`: its webhooks do not
-    come. `cut_short`: why the last look at everything came to no end. `seen`, `expected`: records of the
-    sweep that is under way. `limits`: the share in use, from 0 to 1, by side and limit.
+    come. `cut_short`: why the last look at everything came to no end. `hindered`: why it could not read or
+    tell something last, which it tries again by itself. `seen`, `expected`: records of the sweep that is
+    under way. `limits`: the share in use, from 0 to 1, by side and limit.
     """
 
     working: bool = False
@@ -69,6 +70,7 @@ class Standing(Struct, frozen=True):
     trouble: str = ""
     silent: bool = False
     cut_short: str = ""
+    hindered: str = ""
     seen: int = 0
     expected: int = 0
     limits: Mapping[tuple[str, str], float] = {}
@@ -102,6 +104,7 @@ class Worker:
         self.trouble = ""
         self._stuck = self._busy = False
         self._cut_short = ""
+        self._hindered = {"follow": "", "sweep": ""}
         self._woken = asyncio.Event()
         self._begun = asyncio.Event()
         self._silent = False
@@ -120,6 +123,7 @@ class Worker:
                 async with self._wiring.attend(self.name, self._say, self._ears) as line:
                     self._line, self.trouble = line, ""
                     self._stuck = self._busy = False
+                    self._hindered = dict.fromkeys(self._hindered, "")
                     await self._work(line)
             except Exception as error:
                 wait = self._stopped(gravest(error))
@@ -169,6 +173,7 @@ class Worker:
             trouble=self.trouble,
             silent=self._silent,
             cut_short=self._cut_short,
+            hindered=next((words for words in self._hindered.values() if words), ""),
             seen=seen,
             expected=expected,
             limits=limits,
@@ -227,7 +232,9 @@ class Worker:
                 )
                 due = await connector.next_due()
                 pause = IDLE if due is None else min(max(due - self._clock.now(), GATHERED), IDLE)
+                self._hindered["follow"] = ""
             except Later as error:
+                self._hindered["follow"] = str(error)
                 self._say(f"not now: {error}", level="warning")
                 pause = min(error.seconds, IDLE)
             if await self._called(pause):
@@ -325,9 +332,11 @@ class Worker:
                     await keeping.tidy(tx, self.name, self._clock.now())
         except Later as error:
             self._say(f"the sweep ends early: {error}", level="warning")
+            self._hindered["sweep"] = str(error)
             if full or first:
                 self._cut_short = str(error)
             return
+        self._hindered["sweep"] = next(iter(account.troubles), "")
         if full or first:
             self._cut_short = "; ".join(account.troubles)
         self._begun.set()

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tajo.errors import Mend, TajoError, gravest
+from tajo.web.dashboard.words import stopped
 from tajo.web.refusals import problem_of
 
 PATIENCE = 1.5
@@ -91,7 +92,7 @@ class Errands:
 def sentences(*parts: str) -> str:
     """The parts as sentences, one after the other."""
     whole = (part.strip() for part in parts if part.strip())
-    return " ".join(f"{one[0].upper()}{one[1:]}{'' if one[-1] in '.!?…' else '.'}" for one in whole)
+    return " ".join(f"{one[0].upper()}{one[1:]}" for one in map(stopped, whole))
 
 
 def told(error: BaseException) -> tuple[str, str]:

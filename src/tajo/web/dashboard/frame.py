@@ -50,6 +50,7 @@ _ENVIRONMENT.filters |= {
     "clock": words.clock,
     "listed": words.listed,
     "prose": words.prose,
+    "stopped": words.stopped,
     "json": words.json,
     "plain": words.plain,
 }

@@ -58,7 +58,7 @@ async def preview(
         connector=name,
         kind=kind if kind in KINDS else "customer",
         kinds=KINDS,
-        id=id if found else "",
+        id=id if is_count(id) else "",
         found=found,
         problem=problem,
         mend=mend,

@@ -94,7 +94,8 @@ def judge(
             name=name, state=state, words="it is being looked at", lines=[], todo=todo, seen=None, lag=lag
         )
     status = seen.status
-    lines = _lines(settings, seen, now, hears=public and settings.sync_mode != "batch")
+    hears = public and settings.sync_mode != "batch"
+    lines = _lines(settings, seen, now, hears=hears, begun=standing is None or standing.working)
     last = status.last_sync
     if todo:
         state, words = State.HUMAN, todo[0].words
@@ -170,10 +171,8 @@ def _pace(
 ) -> tuple[State, str]:
     """Whether it keeps up, and how."""
     status, last = seen.status, seen.status.last_sync
-    if standing and standing.busy:
-        return State.BEHIND, "another process is at work on it"
-    if standing and standing.trouble:
-        return State.BEHIND, f"stopped for a while: {standing.trouble}"
+    if standing and (obstacle := _obstacle(standing)):
+        return State.BEHIND, obstacle
     if last is None:
         return State.BEHIND, "its history is being told" if status.syncing else "it was never synced"
     behind = [line for line in lines if line.state is State.BEHIND]
@@ -185,7 +184,18 @@ def _pace(
     return State.SYNC, "all that is known has been told"
 
 
-def _lines(settings: config.Connector, seen: Seen, now: float, *, hears: bool) -> list[Line]:
+def _obstacle(standing: Standing) -> str:
+    """What is in its way, and goes by itself; empty: nothing."""
+    if standing.busy:
+        return "another process is at work on it"
+    if standing.trouble:
+        return f"stopped for a while: {standing.trouble}"
+    if not standing.working:
+        return "it has not begun yet: the store or Brevo has still to answer"
+    return standing.hindered and f"the last try came to nothing: {standing.hindered}"
+
+
+def _lines(settings: config.Connector, seen: Seen, now: float, *, hears: bool, begun: bool) -> list[Line]:
     status = seen.status
     counts: dict[str, int | None] = {
         "customers": status.customers_count,
@@ -201,6 +211,9 @@ def _lines(settings: config.Connector, seen: Seen, now: float, *, hears: bool) -
             continue
         if part == "carts" and not hears:
             lines.append(Line(part=name, state=State.OFF, words="not followed without webhooks"))
+            continue
+        if part == "carts" and not begun:
+            lines.append(Line(part=name, state=State.BEHIND, words="not followed right now"))
             continue
         there = [seen.parts[one] for one in resources if one in seen.parts]
         state, words = _line(part, there, now)

@@ -74,6 +74,11 @@ def listed(words: Iterable[str]) -> str:
     return f"{', '.join(rest)} and {last}" if rest else last
 
 
+def stopped(text: str) -> str:
+    """A sentence as others said it, with the full stop that it may lack."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 def prose(text: str) -> Markup:
     """A sentence as others said it: it begins with a capital letter, and what stands in backticks is code."""
     safe = str(escape(text[:1].upper() + text[1:]))
