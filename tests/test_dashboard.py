@@ -748,6 +748,13 @@ class TestTheVerdict:
         view = judged(standing, **status)
         assert (view.state, view.todo) == (State.BEHIND, [])
 
+    def test_what_needs_a_human_does_not_hide_what_goes_by_itself(self) -> None:
+        away = Standing(working=True, hindered="the store does not answer")
+        view = judged(away, {"orders": Part(parked=1, swept=1.0)}, failures_count=1)
+        assert (view.state, view.words) == (State.HUMAN, "1 record could not be delivered")
+        assert "the store does not answer" in view.obstacle
+        assert judged(Standing(stuck=True, trouble="no token")).obstacle == ""
+
     def test_where_nothing_has_begun_no_part_is_in_sync(self) -> None:
         never: dict[str, Part] = dict.fromkeys(SWEPT, Part())
         view = judged(Standing(), never, last_sync=None)

@@ -57,6 +57,7 @@ class View(Struct, frozen=True, kw_only=True):
     """A connector as a page shows it. Moments are seconds since 1970; `taken`: when it was looked at.
 
     `following`: when it is looked at next by the clock; `lag`: seconds from a webhook to Brevo, of late.
+    `obstacle`: what is in its way besides, and goes by itself.
     """
 
     name: str
@@ -65,6 +66,7 @@ class View(Struct, frozen=True, kw_only=True):
     lines: list[Line]
     todo: list[Todo]
     seen: Seen | None
+    obstacle: str = ""
     last: datetime | None = None
     following: float | None = None
     lag: float | None = None
@@ -108,6 +110,7 @@ def judge(
         lines=lines,
         todo=todo,
         seen=seen,
+        obstacle=_obstacle(standing) if todo and standing and not standing.stuck else "",
         last=last,
         following=_following(settings, last, now) if standing and standing.working else None,
         lag=lag,
