@@ -179,7 +179,9 @@ def export_command(
     """Write the store's customers, orders, products and more into a folder, as the API returns them."""
 
     async def verb(wiring: Wiring) -> int:
-        counts = await export(wiring, wiring.names(connector)[0], folder)
+        name = wiring.names(connector)[0]
+        async with noted(Tajo(wiring), "export", name):
+            counts = await export(wiring, name, folder)
         typer.echo(
             ", ".join(f"{count:,} {name}" for name, count in counts.items()) + f" in {folder}", err=True
         )

@@ -23,7 +23,7 @@ from ruamel.yaml.comments import CommentedSeq
 from tajo import answers, config
 from tajo.app import Tajo
 from tajo.cli import skill_words
-from tajo.cli.running import Config, Json, Name, print_json, with_tajo, with_wiring
+from tajo.cli.running import Config, Json, Name, noted, print_json, with_tajo, with_wiring
 from tajo.config import Settings
 from tajo.errors import Usage
 from tajo.skill_list import described
@@ -224,7 +224,9 @@ async def _try_real(
     name: str, connector: str | None, question: Question, wiring: Wiring, *, json: bool
 ) -> int:
     skill = _named(wiring.settings.skills, name)
-    answer = await try_skill(wiring, wiring.names(connector)[0], skill, question)
+    where = wiring.names(connector)[0]
+    async with noted(Tajo(wiring), "test skill", where):
+        answer = await try_skill(wiring, where, skill, question)
     if json:
         print_json(skill_words.answer_row(name, answer))
     else:

@@ -14,6 +14,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.response import Redirect, Response
 
 from tajo.access import Caller
+from tajo.app import DONE, FAILED
 from tajo.web.callers import COOKIE
 from tajo.web.dashboard import words
 from tajo.web.dashboard.errands import sentences, told
@@ -98,8 +99,7 @@ async def act(
     except Exception as error:
         problem, mend = told(error)
         flash = Flash(sentences("not done", problem, mend), bad=True)
-    outcome = "failed" if flash.bad else "done"
-    await house.keeper.note(request.user.who, verb, about, outcome)
+    await house.tajo.note(request.user.who, verb, about, FAILED if flash.bad else DONE)
     if about in house.wiring.settings.connectors:
         await house.snapshot.soon(about)
     house.flashes.put(session_of(request), flash)
