@@ -220,11 +220,11 @@ class Account:
                 return 404, {"code": "not_found", "message": "Invalid route/method passed"}
 
     def _page(self, params: dict[str, str]) -> Reply:
-        since = params.get("modifiedSince")
-        least = datetime.strptime(since, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC) if since else None
         rows = [c for _, c in sorted(self.contacts.items(), reverse=params["sort"] == "desc")]
-        if least:
-            rows = [c for c in rows if c["modified"] > least.timestamp()]
+        for when in ("modified", "created"):
+            if since := params.get(f"{when}Since"):
+                least = datetime.strptime(since, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+                rows = [c for c in rows if c[when] > least.timestamp()]
         start, limit = int(params["offset"]), int(params["limit"])
         assert limit <= 1000
         return 200, {"contacts": rows[start : start + limit], "count": len(rows)}
@@ -255,7 +255,8 @@ class Account:
     def add(self, email: str, **attributes: Any) -> dict[str, Any]:
         number = 1000 + len(self.contacts)
         contact = {"id": number, "email": email, "emailBlacklisted": False, "listIds": []}
-        self.contacts[number] = contact | {"attributes": attributes, "modified": self.clock.now()}
+        now = self.clock.now()
+        self.contacts[number] = contact | {"attributes": attributes, "created": now, "modified": now}
         return self.contacts[number]
 
     def _upsert(self, body: dict[str, Any]) -> Reply:

@@ -173,7 +173,7 @@ class MemoryPlatform:
     async def open(self, store: Store, *, create: bool = True) -> None:
         pass
 
-    async def people(self, *, modified_since: datetime | None = None) -> AsyncIterator[Sequence[Existing]]:
+    async def people(self, *, created_since: datetime | None = None) -> AsyncIterator[Sequence[Existing]]:
         yield [
             Existing(id=n, email=email, phone=str(c.get("phone") or ""), blocked=bool(c.get("blocked")))
             for n, (email, c) in enumerate(self.contacts.items(), 1)

@@ -273,13 +273,13 @@ class TestPeople:
             assert pages[0][5].email == "p5@x.test"
             assert pages[0][5].phone == "+33612345678"
 
-    async def test_only_those_modified_since(self) -> None:
+    async def test_only_those_created_since(self) -> None:
         async with world() as w:
             w.account.add("old@x.test")
             await w.clock.sleep(1000)
             w.account.add("new@x.test")
             since = datetime.fromtimestamp(w.clock.now(), UTC) - timedelta(seconds=60)
-            pages = [page async for page in w.destination.people(modified_since=since)]
+            pages = [page async for page in w.destination.people(created_since=since)]
             assert [person.email for page in pages for person in page] == ["new@x.test"]
 
 

@@ -462,6 +462,46 @@ async def test_a_wish_that_came_after_the_look_stands(shop: Shop) -> None:
         assert await queue.count_due(tx, "shop") == 0
 
 
+class TestWhoCameToThePlatformByAnotherWay:
+    """Somebody filled in a form of Brevo's since all contacts were met last, and then buys as a guest."""
+
+    async def buys(self, shop: Shop, email: str) -> None:
+        now = shop.clock.moment
+        shop.store.put(R.ORDERS, order(1, email, status_id=11, created=now, modified=now))
+
+    @pytest.mark.parametrize("live", [True, False])
+    async def test_they_are_not_blocklisted_as_if_they_were_new(self, shop: Shop, live: bool) -> None:
+        await shop.sync()
+        shop.platform.contacts["ann@x.test"] = {"blocked": False}
+        await self.buys(shop, "ann@x.test")
+        await (shop.follow(Key(R.ORDERS, 1)) if live else shop.sync())
+        await shop.follow()
+        ann = shop.platform.contacts["ann@x.test"]
+        assert (ann["orders"], ann["blocked"]) == (1, False)
+
+    async def test_somebody_who_is_new_is(self, shop: Shop) -> None:
+        await shop.sync()
+        await self.buys(shop, "bob@x.test")
+        await shop.follow(Key(R.ORDERS, 1))
+        assert shop.platform.contacts["bob@x.test"]["blocked"] is True
+
+    async def test_who_is_blocklisted_there_stays_so(self, shop: Shop) -> None:
+        await shop.sync()
+        shop.platform.contacts["eve@x.test"] = {"blocked": True}
+        await self.buys(shop, "eve@x.test")
+        await shop.follow(Key(R.ORDERS, 1))
+        assert shop.platform.contacts["eve@x.test"]["blocked"] is True
+
+    async def test_nobody_is_asked_for_while_nobody_would_be_blocklisted(self, shop: Shop) -> None:
+        await shop.sync()
+        asked = shop.platform.people
+        shop.platform.people = None  # type: ignore[assignment,method-assign]
+        shop.store.put(R.PRODUCTS, Product(id=7, name="P", price=Decimal(1)))
+        await shop.follow(Key(R.PRODUCTS, 7))
+        shop.platform.people = asked  # type: ignore[method-assign]
+        assert "products/7" in shop.platform.others
+
+
 async def test_what_a_webhook_announced_is_not_healed_by_the_sweep_that_comes_first(shop: Shop) -> None:
     await shop.sync()
     now = shop.clock.moment

@@ -69,7 +69,7 @@ class Examiner(Rehearsal):
 
     # --- what Brevo holds
 
-    async def people(self, *, modified_since: datetime | None = None) -> AsyncIterator[Sequence[Existing]]:
+    async def people(self, *, created_since: datetime | None = None) -> AsyncIterator[Sequence[Existing]]:
         """The real contacts, of which notes are taken."""
         async for rows in holdings.contacts(self._api):
             await self._hold({self._person(row): row for row in rows})

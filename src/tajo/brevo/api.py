@@ -277,12 +277,21 @@ class Api:
     # --- contacts
 
     async def contacts(
-        self, offset: int, *, since: datetime | None = None, sort: str = "asc"
+        self,
+        offset: int,
+        *,
+        since: datetime | None = None,
+        created_since: datetime | None = None,
+        sort: str = "asc",
     ) -> tuple[list[Row], int]:
-        """Up to `PAGE` contacts from `offset` by their creation, and how many there are in all."""
+        """Up to `PAGE` contacts from `offset` by their creation, and how many there are in all.
+
+        `since`: of those that were modified since.
+        """
         params: dict[str, Any] = {"limit": PAGE, "offset": offset, "sort": sort}
-        if since is not None:
-            params["modifiedSince"] = since.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        for name, moment in (("modifiedSince", since), ("createdSince", created_since)):
+            if moment is not None:
+                params[name] = moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
         rows = (await self.send("GET", "/contacts", params=params, decode=_read_rows)).value or _Rows()
         return rows.contacts, rows.count
 

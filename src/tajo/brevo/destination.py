@@ -89,11 +89,11 @@ class BrevoDestination:
         self._commerce = CommercePayloads(self._rules, store)
         self._happenings = EventPayloads(self._rules, store, link=self._link)
 
-    async def people(self, *, modified_since: datetime | None = None) -> AsyncIterator[Sequence[Existing]]:
-        """All contacts, a thousand at a time; one without an e-mail has "" for it."""
+    async def people(self, *, created_since: datetime | None = None) -> AsyncIterator[Sequence[Existing]]:
+        """All contacts, or those of late, a thousand at a time; one without an e-mail has "" for it."""
         offset = 0
         while True:
-            rows, _ = await self._api.contacts(offset, since=modified_since)
+            rows, _ = await self._api.contacts(offset, created_since=created_since)
             yield [
                 existing(row.id, row.email, row.attributes.SMS, blocked=row.emailBlacklisted) for row in rows
             ]

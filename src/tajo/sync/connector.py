@@ -145,7 +145,9 @@ class Connector:
             async with self._ledger.begin() as tx:
                 await outgoing.hasten(tx, self.name)
                 self._live_since = (await runs.connection(tx, self.name, self._now())).live_since
-                self._met_everybody = Resource.CUSTOMERS in await runs.swept_since(tx, self.name)
+                swept = await runs.swept_since(tx, self.name)
+                self._met_everybody = Resource.CUSTOMERS in swept
+                self._shipping.met_at = swept.get(_CENSUS)
             async with self._shipping:
                 yield
 
@@ -177,6 +179,7 @@ class Connector:
 
     async def _round(self, wanted: frozenset[Resource], *, full: bool) -> bool:
         """One run to its end; returns whether it was one that had been cut off before."""
+        self._shipping.just_met = False
         run = self._run = await self._begin(full, wanted)
         everything = all(position.since is None for position in self._sweeping.values())
         self.account.run, self.account.mode = run.id, "full" if everything else run.mode
@@ -188,6 +191,7 @@ class Connector:
         if Resource.CUSTOMERS in wanted and not self.account.troubles:
             await self._patiently("customers", self._people())
         await self._shipping.finish()
+        self._shipping.just_met = False
         await self._end(run, whole=wanted == self._policy.resources)
         return run.started_at < self._round_began
 
@@ -335,6 +339,7 @@ class Connector:
                     "the account holds none of our contacts any more: everything is told anew"
                 ] += 1
             await runs.end_sweep(tx, self.name, _CENSUS, self._round_began)
+        self._shipping.met_at, self._shipping.just_met = self._round_began, True
 
     async def _lanes(self, wanted: frozenset[Resource]) -> None:
         async with asyncio.TaskGroup() as lanes:
@@ -382,8 +387,11 @@ class Connector:
         await self._write_guests()
         await self._say_farewell()
         await self._shipping.finish()
-        # Whoever was composed anew while an older payload was on its way is looked at once more.
+        # Whoever was composed anew while an older payload was on its way is looked at once more, and so is
+        # whoever had come to the destination by another way.
         await self._drain(self._policy.resources)
+        await self._write_guests()
+        await self._shipping.finish()
         self.account.tally(resource).done = self.account.tally(Resource.GUESTS).done = True
 
     async def _read(self, resource: Resource, delivery: Delivery) -> None:

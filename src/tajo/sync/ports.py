@@ -126,8 +126,8 @@ class Destination(Protocol):
         """Check the credentials; make sure that attributes and lists exist (`create` False: only look)."""
         ...
 
-    def people(self, *, modified_since: datetime | None = None) -> AsyncIterator[Sequence[Existing]]:
-        """All contacts that are there, page by page."""
+    def people(self, *, created_since: datetime | None = None) -> AsyncIterator[Sequence[Existing]]:
+        """All contacts that are there, or that came since a moment, page by page."""
         ...
 
     def contact(self, contact: Contact) -> Write | None:

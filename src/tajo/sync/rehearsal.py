@@ -36,9 +36,9 @@ class Rehearsal:
         """Look only: nothing is created, whatever `create` says."""
         await self._real.open(store, create=False)
 
-    def people(self, *, modified_since: datetime | None = None) -> AsyncIterator[Sequence[Existing]]:
+    def people(self, *, created_since: datetime | None = None) -> AsyncIterator[Sequence[Existing]]:
         """The real contacts."""
-        return self._real.people(modified_since=modified_since)
+        return self._real.people(created_since=created_since)
 
     def contact(self, contact: Contact) -> Write | None:
         """As the real one."""

@@ -21,6 +21,7 @@ from tajo.sync.ledger import erasure, outgoing, people, queue
 from tajo.sync.ledger.outgoing import CONTACTS, EVENTS, PARKED, Waiting
 from tajo.sync.ledger.store import Ledger, Tx
 from tajo.sync.model import Consent, Farewell, Key, Outcome, Resource, Verdict, Write
+from tajo.sync.moments import moment
 from tajo.sync.ports import Destination, Told
 from tajo.sync.spans import span
 from tajo.sync.weigh import Ticket
@@ -40,6 +41,9 @@ FEW = 50
 #: Contacts of people without an account: they count as guests, whatever told of them.
 GUESTLY = frozenset({Resource.GUESTS, Resource.SUBSCRIBERS, Resource.CARTS, Resource.EVENTS})
 
+#: Seconds by which the destination's list of contacts, and its clock, may be behind.
+LAG = 900.0
+
 Tell = Callable[[Sequence[Write]], Awaitable[Sequence[Outcome]]]
 
 
@@ -55,6 +59,7 @@ class Shipping:
 
     Contacts go in the largest calls that the destination takes, those that must go alone beside them,
     and events beside both. `finish` raises what only a human can heal. `told` hears of each answer.
+    `met_at`: when all contacts there were met last; None: never. `just_met`: by the sync that goes on.
     """
 
     def __init__(
@@ -66,6 +71,8 @@ class Shipping:
         now: Callable[[], float],
         told: Told = lambda *_: None,
     ) -> None:
+        self.met_at: float | None = None
+        self.just_met = False
         self._told = told
         self._ledger = ledger
         self._connector = connector
@@ -248,7 +255,7 @@ class Shipping:
         self._busy += 1
         tickets: dict[bytes, Ticket] = {}
         try:
-            async for name, ticket in self._collect(kind, None):
+            async for name, ticket in self._but_newcomers(self._collect(kind, None)):
                 self._flying.add(name)
                 tickets[name] = ticket
             if tickets:
@@ -268,7 +275,7 @@ class Shipping:
         self._busy += 1
         self._flight = flight = Flight()
         try:
-            async for _, ticket in self._collect(CONTACTS, lane):
+            async for _, ticket in self._but_newcomers(self._collect(CONTACTS, lane)):
                 flight.board(ticket)
             if flight:
                 with span("tell contacts", self._connector, records=len(flight)):
@@ -329,6 +336,41 @@ class Shipping:
         else:
             self._waiting.pop(lane, None)
             self._hurry.discard(lane or "")
+
+    async def _but_newcomers(
+        self, tickets: AsyncIterator[tuple[bytes, Ticket]]
+    ) -> AsyncIterator[tuple[bytes, Ticket]]:
+        """All but those who would be blocklisted as new, and have come there by another way since they were
+        composed: they are looked at once more, now that it is known.
+        """
+        looked, there = False, []
+        async for name, ticket in tickets:
+            new = ticket.write.blocks and not ticket.was_granted and not ticket.write.farewell
+            if new and (ticket.named_at or not self.just_met) and self.met_at is not None:
+                if not looked:
+                    await self._meet_newcomers(self.met_at)
+                    looked = True
+                async with self._ledger.begin() as tx:
+                    if await people.is_there(tx, self._connector, name):
+                        there.append(ticket)
+                        continue
+            yield name, ticket
+        if there:
+            async with self._ledger.begin(turn=self._connector) as tx:
+                await queue.enqueue(tx, self._connector, [one.about for one in there], now=self._now())
+                await outgoing.drop(tx, self._connector, CONTACTS, [one.write.person for one in there])
+
+    async def _meet_newcomers(self, since: float) -> None:
+        """Note who has come since, and may be written to. Whoever is blocklisted there already may have been
+        written by us, before we were stopped: what we have to say is no news to them.
+        """
+        began = self._now()
+        async for met in self._destination.people(created_since=moment(since - LAG)):
+            secret = self._ledger.secret
+            free = [(secret.person(one.email), one.id) for one in met if one.email and not one.blocked]
+            async with self._ledger.begin(turn=self._connector) as tx:
+                await people.meet_contacts(tx, self._connector, free, self._now())
+        self.met_at = began
 
     async def _forgotten(self, tx: Tx, kind: str, rows: Sequence[Waiting]) -> set[bytes]:
         """Who asked to be forgotten while their contact waited."""

@@ -371,6 +371,12 @@ async def meet_contacts(tx: Tx, connector: str, met: Iterable[tuple[bytes, int]]
     await upsert(tx, contacts, rows, overwrite=("present", "contact_id", "met_at"))
 
 
+async def is_there(tx: Tx, connector: str, person: bytes) -> bool:
+    """Whether the destination is known to hold this person."""
+    c = contacts.c
+    return bool(await tx.scalar(select(c.present).where(c.connector == connector, c.person == person)))
+
+
 async def lift_blocks(tx: Tx, connector: str, people: Collection[bytes]) -> None:
     """These people are not blocklisted, whatever we told: somebody lifted it there."""
     await tx.execute(
