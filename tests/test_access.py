@@ -281,6 +281,21 @@ class TestGuessing:
             if number % 3 == 2:
                 assert await house.session(address=f"2.2.2.{number}") is not None
 
+    async def test_strangers_keep_nobody_inside_from_choosing_another_password(self, house: House) -> None:
+        here = await house.enter()
+        for number in range(5):
+            assert await house.session("wrong", address=f"1.1.1.{number}") is None
+        await house.keeper.change_password("ada", PASSWORD, "five or six words", here)
+        assert await house.keeper.by_session(here) is not None
+
+    async def test_inside_too_guesses_must_wait(self, house: House) -> None:
+        here = await house.enter()
+        for _ in range(5):
+            with pytest.raises(Usage):
+                await house.keeper.change_password("ada", "wrong", "five or six words", here)
+        with pytest.raises(Later):
+            await house.keeper.change_password("ada", PASSWORD, "five or six words", here)
+
 
 async def test_what_was_done_is_written_down_the_newest_first(house: House) -> None:
     for number in range(5):

@@ -247,8 +247,11 @@ class Doorkeeper:
         return len(over)
 
     async def change_password(self, user: str, old: str, new: str, session: str = "") -> None:
-        """Another password; all sessions but this one are over. Raises `Usage`; `Later` as `sign_in` does."""
-        whose = f"name {user[:64]}"
+        """Another password; all sessions but this one are over. Raises `Usage`; `Later` as `sign_in` does.
+
+        Failures at the door do not count: whoever guesses there keeps nobody inside from choosing another.
+        """
+        whose = f"inside {user[:64]}"
         self._failures.expect(whose)
         kept = await self._password_of(user)
         if kept is None or not await self._fits(kept, old):
@@ -336,7 +339,11 @@ def _is_over(session: Session, now: float) -> bool:
 
 
 def _spent_link() -> Usage:
-    return Usage("this link does not work any more", "start `tajo serve` anew: it prints another.")
+    return Usage(
+        "this link does not work any more",
+        "sign in, if you have a name here; or start `tajo serve` anew: it prints another while "
+        "nobody has one. `tajo password reset` prints one at any time.",
+    )
 
 
 def _not_theirs() -> Usage:

@@ -13,7 +13,8 @@ from litestar.params import FromQuery, URLEncodedBody
 from litestar.response import Redirect, Response
 from msgspec import Struct
 
-from tajo.access import LONGEST
+from tajo.access import LONGEST, Caller, Scope
+from tajo.app import REFUSED
 from tajo.errors import Later, TajoError, Usage
 from tajo.throttle import household
 from tajo.web.callers import COOKIE, from_ourselves
@@ -21,6 +22,9 @@ from tajo.web.dashboard.errands import sentences, told
 from tajo.web.dashboard.frame import HTML, Asked, drawn, session_of
 from tajo.web.dashboard.house import Flash, House, InHouse
 from tajo.web.dashboard.words import span
+
+STRANGER = Caller("a stranger", Scope.READ)
+"""Who failed to sign in, in the audit log: what was typed as a name may have been a password."""
 
 
 class SignIn(Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,6 +73,8 @@ async def come_in(request: Asked, house: InHouse, data: URLEncodedBody[SignIn]) 
     except Later as error:
         session, problem, status = None, f"{sentences(str(error))} It takes {span(error.seconds)}.", 429
     if session is None:
+        if status == 401 and request.app.state.limits.slip(STRANGER, "sign in"):
+            await house.keeper.note(STRANGER.who, "sign in", outcome=REFUSED)
         return _door(
             "signin.html", status=status, next=own_path(data.next), name="", problem=problem, mend=""
         )
