@@ -201,6 +201,15 @@ class TestTheDoor:
             assert "does not work any more" in answer.text
             assert "<form" not in answer.text
 
+    async def test_whoever_fails_to_come_in_is_noted_but_not_what_they_typed(self, inside: House) -> None:
+        here = inside.client.cookies[COOKIE]
+        inside.client.cookies.clear()
+        await inside.client.post("/signin", data={"name": PASSWORD, "password": "ada"}, headers=OURS)
+        inside.client.cookies.set(COOKIE, here)
+        newest = (await inside.keeper.doings())[0]
+        assert (newest.who, newest.verb, newest.outcome) == ("a stranger", "sign in", "refused")
+        assert PASSWORD not in await inside.see("/settings")
+
     async def test_the_cookie_is_for_this_server_and_no_script(self, house: House) -> None:
         await house.come_in()
         house.client.cookies.clear()
@@ -278,6 +287,12 @@ class TestHeaders:
                 path
             )
             assert not re.search(r"(?:src|href|action)=\"(?:https?:)?//", text), path
+
+    async def test_whoever_asks_what_a_page_can_do_is_told_nothing_and_breaks_nothing(
+        self, house: House
+    ) -> None:
+        for path in PAGES:
+            assert (await house.client.options(path)).status_code in (204, 401), path
 
     async def test_other_names_are_not_ours(self, house: House) -> None:
         ours = ("127.0.0.1:8000", "tajo.example", "TAJO.example.:443")
@@ -460,6 +475,32 @@ class TestReplay:
         await inside.park(1)
         assert "Choose at least one" in await inside.press("/failures/replay", connector="bigcommerce")
         assert inside.runner.asked == []
+
+    async def test_what_somebody_else_has_replayed_meanwhile_is_no_mistake(self, inside: House) -> None:
+        await inside.park(1, 2)
+        await inside.press("/failures/replay", connector="bigcommerce", one="orders/1")
+        both = await inside.press("/failures/replay", connector="bigcommerce", keys=["orders/1", "orders/2"])
+        assert "1 record got through." in both
+        assert await inside.parked() == []
+        text = await inside.press("/failures/replay", connector="bigcommerce", one="orders/2")
+        assert "no failure any more" in text
+        assert len(inside.runner.asked) == 2
+
+    async def test_while_one_goes_on_another_is_not_taken_for_it(
+        self, inside: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await inside.park(1, 2)
+        go_on = asyncio.Event()
+
+        async def slowly(_self: Tajo, _name: str, _keys: Sequence[str] = ()) -> None:
+            await go_on.wait()
+
+        monkeypatch.setattr(Tajo, "replay", slowly)
+        monkeypatch.setattr(errands, "PATIENCE", 0.0)
+        await inside.press("/failures/replay", connector="bigcommerce", one="orders/1")
+        text = await inside.press("/failures/replay", connector="bigcommerce", one="orders/2")
+        assert "Another replay goes on" in text
+        go_on.set()
 
     async def test_why_it_cannot_be_is_said_and_noted(self, inside: House) -> None:
         await inside.park(1)

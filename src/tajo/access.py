@@ -339,11 +339,7 @@ def _is_over(session: Session, now: float) -> bool:
 
 
 def _spent_link() -> Usage:
-    return Usage(
-        "this link does not work any more",
-        "sign in, if you have a name here; or start `tajo serve` anew: it prints another while "
-        "nobody has one. `tajo password reset` prints one at any time.",
-    )
+    return Usage("this link does not work any more", "start `tajo serve` anew: it prints another.")
 
 
 def _not_theirs() -> Usage:

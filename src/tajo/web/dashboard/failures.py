@@ -58,22 +58,30 @@ async def replay(request: Asked, house: InHouse, data: URLEncodedBody[Replay]) -
     """Look at failed records again and deliver them."""
     name = house.pick(data.connector)
     chosen = [data.keys] if isinstance(data.keys, str) else data.keys
-    keys = [] if data.all else [data.one] if data.one else [key for key in chosen if key]
+    wanted = [] if data.all else [data.one] if data.one else [key for key in chosen if key]
 
     async def again(_: Errand) -> Flash:
+        keys = await _there(house, name, wanted)
+        if wanted and not keys:
+            return Flash("What you chose is no failure any more: it got through, or it is gone.")
         before = await _left(house, name, keys)
         run = await house.tajo.replay(name, keys)
         left = await _left(house, name, keys)
         await house.snapshot.soon(name)
         if run.troubles:
             return Flash(f"The replay was cut short: {run.troubles[0]}", bad=True)
+        if left == before == 1:
+            return Flash("It failed again.", bad=True)
         if left:
             return Flash(f"Of {many(before, 'record')}, {left:,} failed again.", bad=True)
         return Flash(f"{many(before, 'record').capitalize()} got through.")
 
     async def work() -> Flash:
-        if not keys and not data.all:
+        if not wanted and not data.all:
             return Flash("Choose at least one failure.", bad=True)
+        last = house.errands.last("replay", name)
+        if last and last.runs:
+            return Flash("Another replay goes on: try again when it is over.", bad=True)
         errand = await house.errands.run("replay", name, again)
         if errand.runs:
             return Flash("The replay goes on; this page shows when it is over.")
@@ -87,6 +95,13 @@ async def replay(request: Asked, house: InHouse, data: URLEncodedBody[Replay]) -
 
 
 HANDLERS = [failures, replay]
+
+
+async def _there(house: House, name: str, keys: list[str]) -> list[str]:
+    """Those of these that are failures still: somebody else may have been faster."""
+    async with house.wiring.ledger.begin() as tx:
+        there = await queue.parked_of(tx, name, [as_key(key) for key in keys])
+    return [str(one.key) for one in there]
 
 
 async def _left(house: House, name: str, keys: list[str]) -> int:

@@ -60,7 +60,7 @@ _ENVIRONMENT.globals |= {"when": words.when, "many": words.many, "version": vers
 
 def people_only(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
     """A guard: pages are for somebody who is signed in; programs have `/v1`."""
-    caller: Caller | None = connection.user
+    caller: Caller | None = connection.scope.get("user")  # nobody asks who sends OPTIONS
     if caller is None or not caller.user:
         raise NotAuthorizedException("sign in first")
 

@@ -12,12 +12,13 @@ async function freshen() {
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
     if (answer.redirected) return location.reload(); // the session is over
+    if (!answer.ok) throw new Error(answer.status); // a proxy answers while the server is away
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const part of parts) {
       const next = page.getElementById(part.id);
       if (next && !busy(part)) swap(part, next);
     }
-    if (answer.ok && said) said.textContent = "";
+    if (said) said.textContent = "";
   } catch {
     if (said) said.textContent = "The server does not answer; what you see may be old.";
   } finally {
@@ -46,13 +47,22 @@ function swap(part, next) {
 }
 
 // The journal: one line for each event.
-function follow(journal) {
+function follow(journal, from = journal.dataset.events) {
   const list = journal.firstElementChild;
   const state = document.getElementById("live-state");
-  const events = new EventSource(journal.dataset.events);
+  const events = new EventSource(from);
+  let last = from;
   events.onopen = () => { state.textContent = "It is live."; };
-  events.onerror = () => { state.textContent = "The connection is lost; it is tried again."; };
+  events.onerror = async () => {
+    state.textContent = "The connection is lost; it is tried again.";
+    if (events.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+    await new Promise((done) => setTimeout(done, 5000));
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+    if (answer?.redirected) location.reload(); // the session is over
+    else follow(journal, last);
+  };
   events.addEventListener("line", (event) => {
+    last = from.replace(/after=\d+/, `after=${event.lastEventId}`);
     const line = JSON.parse(event.data);
     const at = new Date(line.at);
     const item = make("li", `new ${line.level}`);
