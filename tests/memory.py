@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -166,7 +167,7 @@ class MemoryPlatform:
     taken: Verdict = Verdict.DELIVERED
     in_the_air: list[Write] = field(default_factory=list)
     batch: int = 4
-    calls: int = 0
+    calls: Counter[str] = field(default_factory=Counter)
     rules: str = ""
     full_call: int = 1000
 
@@ -252,11 +253,11 @@ class MemoryPlatform:
         return [outcome.contact_id or 0 for outcome in outcomes]
 
     async def tell(self, writes: Sequence[Write]) -> list[Outcome]:
-        self.calls += 1
+        self.calls["contacts"] += 1
         return [self.apply(write) for write in writes]
 
     async def tell_events(self, writes: Sequence[Write]) -> list[Outcome]:
-        self.calls += 1
+        self.calls["events"] += 1
         self.events += [msgspec.json.decode(write.body) for write in writes]
         return [Outcome(write=write, verdict=Verdict.DELIVERED) for write in writes]
 
@@ -266,7 +267,7 @@ class MemoryPlatform:
         yield outbox
         await outbox.flush()
 
-    def floor_seconds(self) -> float:
+    def floor_seconds(self, calls: Mapping[str, int]) -> float:
         return 0.0
 
     def apply(self, write: Write) -> Outcome:
@@ -320,7 +321,7 @@ class MemoryOutbox:
     async def flush(self) -> None:
         held, self._held = self._held, []
         if held:
-            self._platform.calls += 1
+            self._platform.calls["batches"] += 1
             await self._settle([self._platform.apply(write) for write in held])  # type: ignore[operator]
 
 

@@ -399,3 +399,31 @@ async def test_replay_brings_a_parked_guest_and_a_parked_reader(shop: Shop) -> N
     assert (await shop.sync(full=True)).tally(R.GUESTS).parked == 2
     assert (await shop.replay(Key(R.GUESTS, 5), Key(R.SUBSCRIBERS, 3))).clean
     assert sorted(shop.platform.contacts) == ["guest@example.com", "reader@example.com"]
+
+
+async def test_what_fails_again_is_known_since_the_first_time(shop: Shop) -> None:
+    shop.store.put(R.ORDERS, order(5, "guest@example.com"))
+    shop.platform.answer = lambda write: "no" if write.person else ""
+    await shop.sync()
+    seen = []
+    for _ in range(3):
+        async with shop.ledger.begin() as tx:
+            (parked,) = await queue.all_parked(tx, "shop")
+        seen.append((parked.since, parked.attempts))
+        await shop.replay(parked.key)
+    (since, tries), *later = seen
+    assert later == [(since, tries + 1), (since, tries + 2)]
+
+
+async def test_an_account_tells_of_its_own_calls_alone(shop: Shop) -> None:
+    shop.store.put(R.CUSTOMERS, *(customer(n, f"{n}@example.com") for n in range(1, 9)))
+    policy = Policy(resources=ALL, counted=COUNTED, unfinished=frozenset({0}), rules="r1", overlap=0.0)
+    connector = Connector("shop", shop.store, shop.platform, shop.ledger, policy, shop.clock)
+    await connector.open()
+    async with connector.attended():
+        first = await connector.sync(full=True)
+        assert first.destination_calls == shop.platform.calls.total() > 0
+        assert first.source_calls == shop.store.calls
+        again = await connector.sync(full=True)
+    assert again.destination_calls == 0
+    assert again.source_calls == shop.store.calls - first.source_calls

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -322,8 +322,8 @@ class Auditor:
             counts = await findings.counts(tx)
         return sum(count for (_, state), count in counts.items() if state in OPEN)
 
-    def _count(self, store: int, brevo: int) -> None:
-        self._calls.update(bigcommerce=store, brevo=brevo)
+    def _count(self, store: int, brevo: Mapping[str, int]) -> None:
+        self._calls.update(bigcommerce=store, brevo=sum(brevo.values()))
 
     @property
     def looked(self) -> Looked:

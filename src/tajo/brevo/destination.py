@@ -204,15 +204,15 @@ class BrevoDestination:
             await outbox.flush()
 
     @property
-    def calls(self) -> int:
-        """Calls made so far, failed ones included."""
-        return sum(self._api.calls.values())
+    def calls(self) -> Mapping[str, int]:
+        """Calls made so far by route, failed ones included."""
+        return self._api.calls
 
     @property
     def waited(self) -> float:
         """Seconds for which the account's limits have held us back so far."""
         return self._api.limits.waited
 
-    def floor_seconds(self) -> float:
-        """The least time in which the limits allow the calls made so far."""
-        return self._api.limits.floor_seconds(self._api.calls)
+    def floor_seconds(self, calls: Mapping[str, int]) -> float:
+        """The least time in which the limits allow that many calls, given by route."""
+        return self._api.limits.floor_seconds(calls)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -118,6 +118,8 @@ class Connector:
         self._policy = policy
         self._now = now
         self._started = now()
+        self._opening = True  # no sync yet whose account would tell what opening took
+        self._called: tuple[int, Mapping[str, int]] = (0, {})
         self._round_began = self._started
         self._live_since = self._started
         self._met_everybody = False  # every account was met at least once
@@ -164,7 +166,7 @@ class Connector:
         a list that lost much is right. Raises `Mend` when a human must act; what was done until then
         stays done.
         """
-        self.account, self._started = Account(), self._now()
+        self._begin_account()
         self._believe_losses = believe_losses
         wanted = self._policy.resources & (resources or self._policy.resources)
         if Resource.CUSTOMERS in wanted:  # a contact without its orders would be a wrong one
@@ -197,8 +199,9 @@ class Connector:
 
     async def replay(self, keys: Sequence[Key]) -> Account:
         """Look again at what is parked, whatever its payload."""
-        self.account, self._started = Account(), self._now()
+        self._begin_account()
         async with self._ledger.begin() as tx:
+            before = await queue.parked_of(tx, self.name, keys)
             await queue.unpark(tx, self.name, keys)
             await queue.enqueue(tx, self.name, [k for k in keys if k.resource not in UNSEEN], now=self._now())
             if any(key.resource is Resource.SEQUENCES for key in keys):
@@ -209,6 +212,8 @@ class Connector:
         await self._shipping.look()
         await self._drain(self._policy.resources - PEOPLE)
         await self._patiently("customers", self._people(sweep=False))
+        async with self._ledger.begin() as tx:
+            await queue.parked_again(tx, self.name, before)
         self._measure()
         return self.account
 
@@ -217,6 +222,7 @@ class Connector:
 
         To be called while it is `attended`. Raises `Later` and `Mend`.
         """
+        self._opening = False
         resources = self._followed()
         met: set[Key] = set()
         self._named = {}
@@ -297,12 +303,21 @@ class Connector:
             finished = replace(run, state="done", finished_at=self._now(), account=self.account.summary())
             await runs.save_run(tx, self.name, finished)
 
+    def _begin_account(self) -> None:
+        """From now on it tells of something else. Opening counts for what comes first after it."""
+        self.account, self._started = Account(), self._now()
+        if not self._opening:
+            self._called = self._source.calls, dict(self._destination.calls)
+        self._opening = False
+
     def _measure(self) -> None:
         account = self.account
-        account.source_calls, account.destination_calls = self._source.calls, self._destination.calls
+        read, told = self._called
+        calls = {route: count - told.get(route, 0) for route, count in self._destination.calls.items()}
+        account.source_calls, account.destination_calls = self._source.calls - read, sum(calls.values())
         account.seconds = self._now() - self._started
         account.floor_seconds = max(
-            self._source.floor_seconds(account.source_calls), self._destination.floor_seconds()
+            self._source.floor_seconds(account.source_calls), self._destination.floor_seconds(calls)
         )
 
     async def _census(self, run: runs.RunRecord) -> None:

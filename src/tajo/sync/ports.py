@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from datetime import datetime
@@ -199,10 +199,10 @@ class Destination(Protocol):
         ...
 
     @property
-    def calls(self) -> int:
-        """Calls made so far, failed ones included."""
+    def calls(self) -> Mapping[str, int]:
+        """Calls made so far by route, failed ones included."""
         ...
 
-    def floor_seconds(self) -> float:
-        """The least time in which the limits allow the calls made so far."""
+    def floor_seconds(self, calls: Mapping[str, int]) -> float:
+        """The least time in which the limits allow that many calls, given by route."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 
@@ -102,13 +102,13 @@ class Rehearsal:
         return _pretend(self.samples, settle)
 
     @property
-    def calls(self) -> int:
-        """The calls that looking took."""
+    def calls(self) -> Mapping[str, int]:
+        """The calls that looking took, by route."""
         return self._real.calls
 
-    def floor_seconds(self) -> float:
+    def floor_seconds(self, calls: Mapping[str, int]) -> float:
         """Of the calls that looking took."""
-        return self._real.floor_seconds()
+        return self._real.floor_seconds(calls)
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import and_, case, delete, func, literal, or_, select, tuple_
+from sqlalchemy import and_, case, delete, func, literal, or_, select, tuple_, update
 
 from tajo.sync.ledger.store import Tx, upsert
 from tajo.sync.ledger.tables import due, parked
@@ -144,6 +144,22 @@ async def park(
             }
         )
     await upsert(tx, parked, rows)
+
+
+async def parked_again(tx: Tx, connector: str, before: Sequence[Parked]) -> None:
+    """Of those that are parked once more after another try: since when, and how many tries that makes."""
+    there = {entry.key for entry in await parked_of(tx, connector, [entry.key for entry in before])}
+    for old in before:
+        if old.key in there:
+            await tx.execute(
+                update(parked)
+                .where(
+                    parked.c.connector == connector,
+                    parked.c.resource == old.key.resource,
+                    parked.c.id == old.key.id,
+                )
+                .values(since=old.since, attempts=parked.c.attempts + old.attempts)
+            )
 
 
 async def unpark(tx: Tx, connector: str, keys: Collection[Key]) -> None:
