@@ -32,7 +32,7 @@ from tajo.sync.model import Key, Resource
 from tajo.web import Outlook, open_faces
 from tajo.web.activity import as_it_happens
 from tajo.web.callers import COOKIE
-from tajo.web.dashboard import errands
+from tajo.web.dashboard import errands, preview
 from tajo.web.dashboard.charts import Serie, Span, chart, gathered
 from tajo.web.dashboard.door import own_path
 from tajo.web.dashboard.verdict import State, View, judge
@@ -435,7 +435,28 @@ def _fields(record: Any) -> dict[str, Any]:
     return {name: getattr(record, name) for name in record.__struct_fields__}
 
 
+async def test_skills_without_steps_are_named_too(inside: House) -> None:
+    text = await inside.see("/skills")
+    assert [name for name in inside.wiring.settings.skills.skills if name not in text] == []
+
+
+async def test_whoever_does_not_answer_is_not_taken_for_the_other(
+    inside: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Tajo, "preview", never)
+    monkeypatch.setattr(preview, "PATIENCE", 0.0)
+    answer = await inside.client.get("/preview?connector=bigcommerce&kind=customer&id=7", headers=HTML)
+    assert "The store or Brevo does not answer now" in answer.text
+
+
 class TestWhatIsToBeDone:
+    async def test_each_trouble_is_told_once(self, inside: House) -> None:
+        inside.standing["bigcommerce"] = Standing(stuck=True, trouble="the token is refused")
+        assert (await inside.see("/")).count("the token is refused") == 1
+
     async def test_the_overview_begins_with_it(self, inside: House) -> None:
         await inside.park(1, 2)
         text = await inside.see("/")

@@ -21,7 +21,7 @@ from tajo.web.dashboard.house import Flash, House, InHouse
 KINDS = ("customer", "order", "product")
 
 PATIENCE = 20.0
-"""Seconds for which the store may be asked."""
+"""Seconds for which the store and Brevo may be asked."""
 
 
 class Whom(Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,7 +92,7 @@ async def _previewed(house: House, name: str, kind: str, id_: str) -> Preview:
         async with asyncio.timeout(PATIENCE):
             return await house.tajo.preview(name, kind, int(id_))
     except TimeoutError:
-        raise Later("the store does not answer now: try again soon") from None
+        raise Later("the store or Brevo does not answer now: try again soon") from None
 
 
 async def _of(house: House, name: str, email: str) -> tuple[str, str]:

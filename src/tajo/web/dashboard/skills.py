@@ -31,6 +31,7 @@ async def skills(
         for one in sorted(shelf.values(), key=lambda one: (not one.enabled, one.name))
         if one.steps
     ]
+    stepless = sorted(one.name for one in shelf.values() if not one.steps)
     rows = []
     if name and skill:
         async with house.wiring.ledger.begin() as tx:
@@ -41,6 +42,7 @@ async def skills(
         "skills.html",
         connector=name,
         skills=found,
+        stepless=stepless,
         chosen=shelf.get(skill),
         rows=rows,
         count=waiting[skill].count if skill in waiting else len(rows),
