@@ -823,6 +823,10 @@ class TestTheVerdict:
         assert {line.state for line in view.lines} == {State.BEHIND}
         assert "still to answer" in view.words
 
+    def test_customers_are_not_read_before_they_are_whatever_else_is(self) -> None:
+        view = judged(parts={"customers": Part(), "subscribers": Part(swept=NOW.timestamp())})
+        assert [line.state for line in view.lines if line.part == "Customers"] == [State.BEHIND]
+
     def test_without_webhooks_carts_are_not_followed(self) -> None:
         seen = Seen(0.0, QUIET, SWEPT, {})
         view = judge("shop", SETTINGS, seen, None, now=NOW.timestamp(), public=False)

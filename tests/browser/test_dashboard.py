@@ -15,7 +15,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
 from tajo import config
 from tajo.app import Tajo
@@ -262,6 +262,33 @@ async def test_what_changes_in_the_store_appears_by_itself(desk: Desk) -> None:
     await desk.server.change(9, company="Changed Ltd")
     line = desk.page.get_by_role("log").get_by_text("customer 9: new or changed")
     await expect(line.first).to_be_visible(timeout=15_000)
+
+
+async def test_the_journal_goes_on_after_a_proxy_has_said_that_nobody_is_there(desk: Desk) -> None:
+    await desk.page.clock.install()
+    await desk.page.route("**/activity/events*", lambda route: route.fulfill(status=502))
+    await desk.see("/activity")
+    await expect(desk.page.get_by_text("The connection is lost; it is tried again.")).to_be_visible()
+    await desk.page.unroute("**/activity/events*")
+    await desk.page.clock.fast_forward(5_000)
+    await expect(desk.page.get_by_text("It is live.")).to_be_visible()
+
+
+async def test_a_page_that_cannot_be_taken_anew_says_so(desk: Desk) -> None:
+    async def away(route: Route) -> None:
+        if route.request.resource_type == "fetch":
+            await route.fulfill(status=502, content_type="text/html", body="<h1>Bad gateway</h1>")
+        else:
+            await route.continue_()
+
+    await desk.page.clock.install()
+    await desk.page.route(f"{desk.server.url}/", away)
+    await desk.see("/")
+    await desk.page.clock.fast_forward(11_000)
+    await expect(desk.page.get_by_text("what you see may be old")).to_be_visible()
+    await desk.page.unroute(f"{desk.server.url}/")
+    await desk.page.clock.fast_forward(11_000)
+    await expect(desk.page.get_by_text("what you see may be old")).to_have_count(0)
 
 
 async def test_a_sync_shows_how_far_it_is_until_it_is_over(desk: Desk) -> None:

@@ -219,7 +219,9 @@ def _lines(settings: config.Connector, seen: Seen, now: float, *, hears: bool, b
             lines.append(Line(part=name, state=State.BEHIND, words="not followed right now"))
             continue
         there = [seen.parts[one] for one in resources if one in seen.parts]
-        state, words = _line(part, there, now)
+        # newsletter records that were read to the end are no customers yet
+        main = seen.parts.get(part)
+        state, words = _line(there, now, read=part == "carts" or bool(main and main.swept))
         lines.append(
             Line(
                 part=name,
@@ -233,7 +235,8 @@ def _lines(settings: config.Connector, seen: Seen, now: float, *, hears: bool, b
     return lines
 
 
-def _line(part: str, there: list[Part], now: float) -> tuple[State, str]:
+def _line(there: list[Part], now: float, *, read: bool) -> tuple[State, str]:
+    """How a part stands. `read`: it was looked at to the end, once at least."""
     parked = sum(one.parked for one in there)
     if parked:
         return State.HUMAN, f"{many(parked, 'failure')}"
@@ -241,7 +244,7 @@ def _line(part: str, there: list[Part], now: float) -> tuple[State, str]:
     oldest = min((one.oldest for one in there if one.oldest), default=now)
     if now - oldest > LATE:
         return State.BEHIND, f"{waits:,} wait, for up to {span(now - oldest)}"
-    if part != "carts" and not any(one.swept for one in there):
+    if not read:
         return State.BEHIND, "not read to the end yet"
     return State.SYNC, f"{waits:,} on their way" if waits else "all told"
 
