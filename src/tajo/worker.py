@@ -17,6 +17,7 @@ from tajo.http import Clock
 from tajo.sync import back_in_stock as waiting
 from tajo.sync import unsubscribes
 from tajo.sync.account import Account
+from tajo.sync.connector import MENDED
 from tajo.sync.ledger import counts, keeping, runs
 from tajo.sync.model import Key, Resource, Store
 from tajo.sync.moments import moment
@@ -37,9 +38,6 @@ GATHERED, MOST_GATHERED, FEW = 0.25, 5.0, 20
 IDLE = 60.0
 """Seconds after which the queue is looked at even if nobody called."""
 
-MENDED = 300.0
-"""Seconds after which what needs a human is tried again."""
-
 TAKEN = 10.0
 """Seconds after which it is seen whether another process has finished."""
 
@@ -58,10 +56,11 @@ _GROUPS = {"customers": "store/customer", "orders": "store/order", "products": "
 class Standing(Struct, frozen=True):
     """How a connector stands right now. `busy`: another process is at work on it.
 
-    `trouble`: why it has stopped, and `stuck`: only a human can mend that. `silent`: its webhooks do not
-    come. `cut_short`: why the last look at everything came to no end. `hindered`: why it could not read or
-    tell something last, which it tries again by itself. `seen`, `expected`: records of the sweep that is
-    under way. `limits`: the share in use, from 0 to 1, by side and limit.
+    `trouble`: why it has stopped, or what it must do without, and `stuck`: only a human can mend that.
+    `silent`: its webhooks do not come. `cut_short`: why the last look at everything came to no end.
+    `hindered`: why it could not read or tell something last, which it tries again by itself. `seen`,
+    `expected`: records of the sweep that is under way. `limits`: the share in use, from 0 to 1, by side and
+    limit.
     """
 
     working: bool = False
@@ -105,6 +104,7 @@ class Worker:
         self._stuck = self._busy = False
         self._cut_short = ""
         self._hindered = {"follow": "", "sweep": ""}
+        self._barred: frozenset[Resource] = frozenset()
         self._woken = asyncio.Event()
         self._begun = asyncio.Event()
         self._silent = False
@@ -124,6 +124,7 @@ class Worker:
                     self._line, self.trouble = line, ""
                     self._stuck = self._busy = False
                     self._hindered = dict.fromkeys(self._hindered, "")
+                    self._barred = frozenset()
                     await self._work(line)
             except Exception as error:
                 wait = self._stopped(gravest(error))
@@ -158,6 +159,7 @@ class Worker:
     def standing(self) -> Standing:
         """How it stands."""
         line, seen, expected = self._line, 0, 0
+        barred = line.connector.barred if line else {}
         if line and self._sweeps.locked():
             for tally in line.account.resources.values():
                 seen += tally.seen
@@ -169,8 +171,8 @@ class Worker:
         return Standing(
             working=line is not None,
             busy=self._busy,
-            stuck=self._stuck,
-            trouble=self.trouble,
+            stuck=self._stuck or bool(barred),
+            trouble=self.trouble or next((_left_out(*one) for one in barred.items()), ""),
             silent=self._silent,
             cut_short=self._cut_short,
             hindered=next((words for words in self._hindered.values() if words), ""),
@@ -226,6 +228,7 @@ class Worker:
                 await connector.send_due()
                 if await connector.follow():
                     self._begun.set()  # what happened may have begun something
+                self._complain(line)
                 await self._hand_on(line)
                 await unsubscribes.write_back(
                     self._wiring.ledger, self.name, line.source, self._say, self._clock.now()
@@ -239,6 +242,15 @@ class Worker:
                 pause = min(error.seconds, IDLE)
             if await self._called(pause):
                 await self._gather(line)
+
+    def _complain(self, line: Line) -> None:
+        """Say once what may not be read, and once that it may be again."""
+        barred = line.connector.barred
+        for resource in sorted(barred.keys() - self._barred):
+            self._say(_left_out(resource, barred[resource]), level="error")
+        for resource in sorted(self._barred - barred.keys()):
+            self._say(f"{resource} are followed again")
+        self._barred = frozenset(barred)
 
     @property
     def _sells_out(self) -> bool:
@@ -405,6 +417,10 @@ class Worker:
 
     async def _newest(self, line: Line) -> dict[str, float]:
         return await line.source.newest() if self._listening_since else {}
+
+
+def _left_out(resource: Resource, why: Mend) -> str:
+    return f"{resource} are left out: {why}"
 
 
 def last_at(now: datetime, wanted: time) -> datetime:

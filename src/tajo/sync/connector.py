@@ -70,6 +70,9 @@ PARTS: dict[str, frozenset[Resource]] = {
 #: What shows a guest, who is named by it.
 SHOWS = frozenset(LOOK_AT.values())
 
+#: Seconds after which what needs a human is tried again.
+MENDED = 300.0
+
 _CENSUS = "contacts"
 _GUESTS_AT_ONCE = 500
 _DRAIN_AT_ONCE = 2000
@@ -128,6 +131,7 @@ class Connector:
         self._noted = 0.0
         self._everybody_ahead = False
         self._sweeping: dict[Resource, runs.Position] = {}
+        self._barred: dict[Resource, tuple[Mend, float]] = {}  # why, and until when nobody tries again
         self._shipping = Shipping(ledger, name, destination, lambda: self.account, now, told)
 
     async def open(self, *, create: bool = True) -> Store:
@@ -217,13 +221,18 @@ class Connector:
         self._measure()
         return self.account
 
+    @property
+    def barred(self) -> Mapping[Resource, Mend]:
+        """What of the store may not be read, and why. A human must act; all else goes on meanwhile."""
+        return {resource: why for resource, (why, _) in self._barred.items()}
+
     async def follow(self) -> int:
         """Look at all that is due by now, as somebody waits for it; returns how many keys that were.
 
-        To be called while it is `attended`. Raises `Later` and `Mend`.
+        To be called while it is `attended`. What may not be read is `barred`, and waits. Raises `Later`, and
+        `Mend` where that is about everything.
         """
         self._opening = False
-        resources = self._followed()
         met: set[Key] = set()
         self._named = {}
         self._shipping.hold_events()
@@ -232,7 +241,7 @@ class Connector:
             while True:
                 async with self._ledger.begin() as tx:
                     keys = await queue.due_keys(
-                        tx, self.name, resources, now=self._now(), limit=_DRAIN_AT_ONCE
+                        tx, self.name, self._followed(), now=self._now(), limit=_DRAIN_AT_ONCE
                     )
                 fresh = [key for key in keys if key not in met]
                 if not fresh:
@@ -255,7 +264,22 @@ class Connector:
     def _followed(self) -> frozenset[Resource]:
         """What can be followed now: a guest's contact would lack the orders that are not read yet."""
         early = frozenset({Resource.GUESTS, Resource.SUBSCRIBERS})
-        return self._policy.resources if self._met_everybody else self._policy.resources - early
+        resources = self._policy.resources
+        return self._readable(resources if self._met_everybody else resources - early)
+
+    def _readable(self, resources: frozenset[Resource]) -> frozenset[Resource]:
+        """Of these, what it is worth trying to read now."""
+        now = self._now()
+        resting = {resource for resource, (_, until) in self._barred.items() if now < until}
+        return frozenset(one for one in resources if LOOK_AT.get(one, one) not in resting)
+
+    async def _bar(self, resource: Resource, why: Mend) -> None:
+        """Do without this for a while. Raises `Mend` where nothing at all may be read: then all must stop.
+
+        A refusal does not say which of the two it is, so the store itself is asked.
+        """
+        await self._source.open()
+        self._barred[resource] = why, self._now() + MENDED
 
     async def count_due(self) -> int:
         """How many keys are to be looked at by now: a cart's next look may be an hour away."""
@@ -438,6 +462,7 @@ class Connector:
 
     async def _swept(self, resource: Resource) -> None:
         """The sweep is over, and what it should have met and did not is looked at."""
+        self._barred.pop(resource, None)
         if not await self._look_for_missing(resource):
             return
         started_at = self._sweeping[resource].started_at
@@ -535,7 +560,7 @@ class Connector:
                 keys = await queue.due_keys(
                     tx,
                     self.name,
-                    resources,
+                    self._readable(resources),
                     now=self._now() + _PUT_OFF,
                     queued_before=self._started,
                     limit=_DRAIN_AT_ONCE,
@@ -553,10 +578,18 @@ class Connector:
             wanted.setdefault(LOOK_AT.get(key.resource, key.resource), []).append(key)
         refunded: set[int] = set()
         for resource in sorted(wanted, key=list(Resource).index):
-            batch = await self._fetch(resource, sorted({key.id for key in wanted[resource]}))
+            try:
+                batch = await self._fetch(resource, sorted({key.id for key in wanted[resource]}))
+                beside = await self._companions(batch, refunded, live=live)
+            except Mend as why:
+                await self._bar(resource, why)
+                if not live:
+                    self.account.notes[f"{resource} are left out: {why.problem}"] += 1
+                continue
+            self._barred.pop(resource, None)
             swept = self._sweeping.get(resource)
             again = not live and swept is not None and swept.since is None
-            for one in (*await self._companions(batch, refunded, live=live), batch):
+            for one in (*beside, batch):
                 async with self._delivery(one.resource, live=live) as delivery:
                     await self._deliver(delivery, one, again=again, live=live)
             refunded |= {c.record.order_id for c in batch.changes if isinstance(c.record, Refund)}
