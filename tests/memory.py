@@ -14,6 +14,7 @@ from math import inf
 import msgspec
 from msgspec.structs import replace
 
+from tajo.errors import Mend
 from tajo.sync.model import (
     Address,
     Batch,
@@ -71,7 +72,10 @@ def order(id_: int, email: str, total: str = "10", **more: object) -> Order:
 
 @dataclass
 class MemoryStore:
-    """A Source over dictionaries. `page`: records per call."""
+    """A Source over dictionaries. `page`: records per call.
+
+    `forbidden`: what may not be read; `closed`: nothing may.
+    """
 
     page: int = 3
     records: dict[Resource, dict[int, Record]] = field(
@@ -80,12 +84,21 @@ class MemoryStore:
     now: Callable[[], float] = field(default_factory=Ticking)
     calls: int = 0
     codes: dict[str, tuple[int, float]] = field(default_factory=dict)  # percent, until when
+    forbidden: set[Resource] = field(default_factory=set)
+    closed: bool = False
 
     def put(self, resource: Resource, *records: Record) -> None:
         for record in records:
             self.records[resource][record.id] = record
 
+    def _admit(self, resource: Resource | None = None) -> None:
+        if self.closed:
+            raise Mend("the token was withdrawn", "make another")
+        if resource in self.forbidden:
+            raise Mend(f"the token may not read {resource}", "give it the scope")
+
     async def open(self) -> Store:
+        self._admit()
         return Store(name="S", currency="EUR", storefronts={1: Storefront(1, "Main")})
 
     async def pages(self, resource: Resource, *, since: datetime | None, cursor: str) -> AsyncIterator[Batch]:
@@ -93,6 +106,7 @@ class MemoryStore:
         while True:
             read_at = self.now()
             self.calls += 1
+            self._admit(resource)
             rows = [
                 r for id_, r in sorted(self.records[resource].items()) if id_ > after and _since(r, since)
             ]
@@ -105,6 +119,7 @@ class MemoryStore:
 
     async def fetch(self, resource: Resource, ids: Sequence[int]) -> Batch:
         self.calls += 1
+        self._admit(resource)
         read_at = self.now()
         found = self.records[resource]
         return Batch(resource, [Change(Key(resource, id_), found.get(id_)) for id_ in ids], read_at)
@@ -114,6 +129,7 @@ class MemoryStore:
 
     async def fetch_carts(self, uuids: Sequence[str]) -> Batch:
         self.calls += 1
+        self._admit(Resource.CARTS)
         found = {cart.uuid: cart for cart in self.records[Resource.CARTS].values()}
         changes = [Change(cart_key(uuid), found.get(uuid)) for uuid in uuids]
         return Batch(Resource.CARTS, changes, self.now())
@@ -125,8 +141,11 @@ class MemoryStore:
         changes = [Change(Key(Resource.REFUNDS, refund.id), refund) for refund in refunds]
         return [Batch(Resource.REFUNDS, changes, self.now())] if changes else []
 
-    async def newest(self) -> dict[str, float]:
-        return {}
+    async def newest(self, resource: Resource) -> float | None:
+        self.calls += 1
+        self._admit(resource)
+        moments = [getattr(record, "modified", None) for record in self.records[resource].values()]
+        return max((moment.timestamp() for moment in moments if moment), default=None)
 
     async def unsubscribe(self, email: str) -> bool:
         people = self.records[Resource.SUBSCRIBERS]

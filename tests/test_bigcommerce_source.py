@@ -987,7 +987,8 @@ async def test_the_newest_of_each_takes_one_call() -> None:
     shop.on("/v2/orders", [order(9, date_modified="Sun, 01 Mar 2026 12:00:01 +0000")])
     shop.on("/v3/catalog/products", listed([{"id": 3, "date_modified": "2026-03-01T12:00:02+00:00"}]))
     noon = SINCE.timestamp()
-    assert await shop.source.newest() == {"customers": noon, "orders": noon + 1, "products": noon + 2}
+    dated = [Resource.CUSTOMERS, Resource.ORDERS, Resource.PRODUCTS]
+    assert [await shop.source.newest(one) for one in dated] == [noon, noon + 1, noon + 2]
     assert shop.asked == [
         ("/v3/customers", {"sort": "date_modified:desc", "limit": "1"}),
         ("/v2/orders", {"sort": "date_modified:desc", "limit": "1"}),
@@ -995,11 +996,12 @@ async def test_the_newest_of_each_takes_one_call() -> None:
     ]
 
 
-async def test_what_has_no_newest_is_left_out() -> None:
+async def test_what_is_empty_or_illegible_has_no_newest() -> None:
     shop = Shop().on("/v2/orders", httpx.Response(204))
     shop.on("/v3/customers", listed([customer(5, date_modified="soon")]))
     shop.on("/v3/catalog/products", listed([{"id": {}, "date_modified": "2026-03-01T12:00:02+00:00"}]))
-    assert await shop.source.newest() == {}
+    for resource in (Resource.CUSTOMERS, Resource.ORDERS, Resource.PRODUCTS):
+        assert await shop.source.newest(resource) is None
 
 
 # -- taking a consent back

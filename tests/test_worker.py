@@ -15,26 +15,28 @@ from hypothesis import strategies as st
 
 from tajo.errors import Busy, Later, Mend
 from tajo.http import Clock
+from tajo.sync.model import Resource
 from tajo.worker import QUIET, Worker, last_at, unheard
 
+R = Resource
 ORDERS = "store/order/updated"
 
 
 class TestSilence:
     def test_a_change_that_a_webhook_told_is_no_silence(self) -> None:
-        assert unheard({"orders": 1000.0}, {ORDERS: 1000.0}, {}, 9999.0) == []
+        assert unheard({R.ORDERS: 1000.0}, {ORDERS: 1000.0}, {}, 9999.0) == []
 
     def test_a_newer_change_that_none_told_is(self) -> None:
-        assert unheard({"orders": 2000.0}, {ORDERS: 1000.0}, {}, 9999.0) == ["orders"]
+        assert unheard({R.ORDERS: 2000.0}, {ORDERS: 1000.0}, {}, 9999.0) == [R.ORDERS]
 
     def test_but_not_before_its_webhook_has_had_time_to_come(self) -> None:
-        assert unheard({"orders": 2000.0}, {ORDERS: 1000.0}, {}, 2000.0 + QUIET) == []
+        assert unheard({R.ORDERS: 2000.0}, {ORDERS: 1000.0}, {}, 2000.0 + QUIET) == []
 
     def test_what_a_sweep_has_found_needs_no_webhook_any_more(self) -> None:
-        assert unheard({"orders": 2000.0}, {ORDERS: 1000.0}, {"orders": 2000.0}, 9999.0) == []
+        assert unheard({R.ORDERS: 2000.0}, {ORDERS: 1000.0}, {R.ORDERS: 2000.0}, 9999.0) == []
 
     def test_a_webhook_about_something_else_proves_nothing(self) -> None:
-        assert unheard({"orders": 2000.0}, {"store/customer/created": 2000.0}, {}, 9999.0) == ["orders"]
+        assert unheard({R.ORDERS: 2000.0}, {"store/customer/created": 2000.0}, {}, 9999.0) == [R.ORDERS]
 
 
 @given(st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)), st.times())

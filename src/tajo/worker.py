@@ -50,7 +50,11 @@ HOURLY, CANARY, POLLING = 3600.0, 300.0, 60.0
 QUIET = 180.0
 """Seconds that a change in the store may be old before its webhook is missed."""
 
-_GROUPS = {"customers": "store/customer", "orders": "store/order", "products": "store/product"}
+_GROUPS = {
+    Resource.CUSTOMERS: "store/customer",
+    Resource.ORDERS: "store/order",
+    Resource.PRODUCTS: "store/product",
+}
 
 
 class Standing(Struct, frozen=True):
@@ -109,7 +113,7 @@ class Worker:
         self._begun = asyncio.Event()
         self._silent = False
         self._listening_since = 0.0
-        self._excused: dict[str, float] = {}
+        self._excused: dict[Resource, float] = {}
         self._complained_at = 0.0
 
     def wake(self) -> None:
@@ -333,8 +337,8 @@ class Worker:
         return False, last_at(now, self._settings.full_sync_at) > moment(full.started_at)
 
     async def _reconcile(self, line: Line, *, full: bool, first: bool) -> None:
-        seen = await self._newest(line)
         try:
+            seen = await self._newest(line)
             if full:  # storefronts, groups, lists and attributes may be others by now
                 await line.connector.open()
             async with self._sweeps:
@@ -415,8 +419,10 @@ class Worker:
             self._say("webhooks speak again")
         self._silent = bool(missed)
 
-    async def _newest(self, line: Line) -> dict[str, float]:
-        return await line.source.newest() if self._listening_since else {}
+    async def _newest(self, line: Line) -> dict[Resource, float]:
+        newest = await line.connector.newest() if self._listening_since else {}
+        self._complain(line)
+        return newest
 
 
 def _left_out(resource: Resource, why: Mend) -> str:
@@ -430,9 +436,12 @@ def last_at(now: datetime, wanted: time) -> datetime:
 
 
 def unheard(
-    newest: Mapping[str, float], heard: Mapping[str, float], excused: Mapping[str, float], now: float
-) -> list[str]:
-    """Of `customers`, `orders` and `products` those whose newest change no webhook told.
+    newest: Mapping[Resource, float],
+    heard: Mapping[str, float],
+    excused: Mapping[Resource, float],
+    now: float,
+) -> list[Resource]:
+    """Of customers, orders and products those whose newest change no webhook told.
 
     `newest`: when it happened; `heard`: by scope, the newest that a webhook told; `excused`: changes up to
     here need none. Seconds since 1970. A webhook has `QUIET` seconds to come.

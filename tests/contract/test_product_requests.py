@@ -395,7 +395,7 @@ async def serve(
         wiring.settings = settings.model_copy(update={"server": moved})
         await webhooks.register(wiring, NAME, store, brevo)
         await webhooks.health(wiring, NAME, store)
-        await line.source.newest()
+        await line.connector.newest()
         for topic, id_ in await happen(merchant, orders, products, people, tree):
             await handle_webhook(wiring, NAME, topic, {"id": id_})
         await line.connector.follow()

@@ -70,6 +70,9 @@ PARTS: dict[str, frozenset[Resource]] = {
 #: What shows a guest, who is named by it.
 SHOWS = frozenset(LOOK_AT.values())
 
+#: What a store can be asked for the newest change of.
+DATED = frozenset({Resource.CUSTOMERS, Resource.ORDERS, Resource.PRODUCTS})
+
 #: Seconds after which what needs a human is tried again.
 MENDED = 300.0
 
@@ -260,6 +263,23 @@ class Connector:
             urgent.reset(hurry)
             self._shipping.release_events()
         return len(met)
+
+    async def newest(self) -> dict[Resource, float]:
+        """When the latest change of what is kept happened, in seconds since 1970; one call for each resource.
+
+        What may not be read is `barred`, and left out. Raises `Later`, and `Mend` where that is everything.
+        """
+        found: dict[Resource, float] = {}
+        for resource in sorted(self._readable(self._policy.resources & DATED)):
+            try:
+                changed = await self._source.newest(resource)
+            except Mend as why:
+                await self._bar(resource, why)
+                continue
+            self._barred.pop(resource, None)
+            if changed is not None:
+                found[resource] = changed
+        return found
 
     def _followed(self) -> frozenset[Resource]:
         """What can be followed now: a guest's contact would lack the orders that are not read yet."""

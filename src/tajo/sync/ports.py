@@ -63,8 +63,11 @@ class Source(Protocol):
         """What else must be known to weigh these records, and may not have been announced by itself."""
         ...
 
-    async def newest(self) -> dict[str, float]:
-        """When the latest change of customers, orders and products happened, in seconds since 1970."""
+    async def newest(self, resource: Resource) -> float | None:
+        """When the latest change of all customers, orders or products happened, in seconds since 1970.
+
+        None where there are none, or where nobody can say.
+        """
         ...
 
     async def unsubscribe(self, email: str) -> bool:
