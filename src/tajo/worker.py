@@ -111,7 +111,7 @@ class Worker:
         self._barred: frozenset[Resource] = frozenset()
         self._woken = asyncio.Event()
         self._begun = asyncio.Event()
-        self._silent = False
+        self._silent = self._unregistered = False
         self._listening_since = 0.0
         self._excused: dict[Resource, float] = {}
         self._complained_at = 0.0
@@ -177,7 +177,7 @@ class Worker:
             busy=self._busy,
             stuck=self._stuck or bool(barred),
             trouble=self.trouble or next((_left_out(*one) for one in barred.items()), ""),
-            silent=self._silent,
+            silent=self._polling,
             cut_short=self._cut_short,
             hindered=next((words for words in self._hindered.values() if words), ""),
             seen=seen,
@@ -311,17 +311,22 @@ class Worker:
         """All of it at first and once a day, and in between what changed and no webhook told."""
         while True:
             first, full = await self._what_is_due()
-            if first or full or not self._by_webhooks_alone() or self._silent:
+            if first or full or not self._by_webhooks_alone() or self._polling:
                 await self._reconcile(line, full=full, first=first)
             self._woken.set()
             rest = self._settings.reconcile_every.total_seconds()
             began = self._clock.now()
             while (left := began + rest - self._clock.now()) > 0:
-                if self._silent and self._clock.now() - began >= POLLING:
+                if self._polling and self._clock.now() - began >= POLLING:
                     break
                 await self._clock.sleep(min(left, POLLING))
                 if (await self._what_is_due())[1]:
                     break
+
+    @property
+    def _polling(self) -> bool:
+        """Whether nobody tells us what happens, so that the store is looked at by the minute."""
+        return self._silent or self._unregistered
 
     def _by_webhooks_alone(self) -> bool:
         return self._settings.sync_mode == "realtime" and bool(self._wiring.settings.server.public_url)
@@ -386,8 +391,9 @@ class Worker:
             fared = await webhooks.health(self._wiring, self.name, store)
         except Mend as error:
             self._say(f"no webhooks, so the store is looked at every {POLLING:.0f} s: {error}", level="error")
-            self._silent = True
+            self._unregistered = True
             return
+        self._unregistered = False
         for what, scopes in (("made", report.made), ("mended", report.mended), ("removed", report.removed)):
             if scopes:
                 self._say(f"webhooks {what}: {', '.join(scopes)}")
@@ -399,7 +405,7 @@ class Worker:
 
     async def _listen(self, line: Line) -> None:
         """A canary: did the webhook of the newest change of each kind come?"""
-        if not self._listening_since:
+        if not self._listening_since or self._unregistered:  # nobody was asked to tell us
             return
         newest = await self._newest(line)
         async with self._wiring.ledger.begin() as tx:
