@@ -111,6 +111,8 @@ class Worker:
         self._barred: frozenset[Resource] = frozenset()
         self._woken = asyncio.Event()
         self._begun = asyncio.Event()
+        self._missed = asyncio.Event()
+        self._owed = False
         self._silent = self._unregistered = False
         self._listening_since = 0.0
         self._excused: dict[Resource, float] = {}
@@ -311,17 +313,23 @@ class Worker:
         """All of it at first and once a day, and in between what changed and no webhook told."""
         while True:
             first, full = await self._what_is_due()
-            if first or full or not self._by_webhooks_alone() or self._polling:
-                await self._reconcile(line, full=full, first=first)
+            missed = self._owed or self._missed.is_set() or self._polling
+            if first or full or missed or not self._by_webhooks_alone():
+                self._owed = True  # until it has come to its end, whatever stops it
+                self._missed.clear()
+                self._owed = not await self._reconcile(line, full=full, first=first)
             self._woken.set()
-            rest = self._settings.reconcile_every.total_seconds()
-            began = self._clock.now()
-            while (left := began + rest - self._clock.now()) > 0:
-                if self._polling and self._clock.now() - began >= POLLING:
-                    break
-                await self._clock.sleep(min(left, POLLING))
-                if (await self._what_is_due())[1]:
-                    break
+            await self._rest()
+
+    async def _rest(self) -> None:
+        """Wait for the next sweep: its hour comes, or webhooks have missed something, or do not come."""
+        began, rest = self._clock.now(), self._settings.reconcile_every.total_seconds()
+        while (left := began + rest - self._clock.now()) > 0:
+            if self._missed.is_set() or (self._polling and self._clock.now() - began >= POLLING):
+                return
+            await self._either(self._missed, min(left, POLLING))
+            if (await self._what_is_due())[1]:
+                return
 
     @property
     def _polling(self) -> bool:
@@ -341,7 +349,8 @@ class Worker:
         now = moment(self._clock.now())
         return False, last_at(now, self._settings.full_sync_at) > moment(full.started_at)
 
-    async def _reconcile(self, line: Line, *, full: bool, first: bool) -> None:
+    async def _reconcile(self, line: Line, *, full: bool, first: bool) -> bool:
+        """One sweep; whether it came to its end."""
         try:
             seen = await self._newest(line)
             if full:  # storefronts, groups, lists and attributes may be others by now
@@ -356,7 +365,7 @@ class Worker:
             self._hindered["sweep"] = str(error)
             if full or first:
                 self._cut_short = str(error)
-            return
+            return False
         self._hindered["sweep"] = next(iter(account.troubles), "")
         if full or first:
             self._cut_short = "; ".join(account.troubles)
@@ -372,6 +381,7 @@ class Worker:
             self._excused = seen
         for trouble in account.troubles:
             self._say(trouble, level="warning")
+        return not account.troubles
 
     # --- webhooks
 
@@ -384,7 +394,10 @@ class Worker:
             await self._clock.sleep(seconds)
 
     async def _register(self, line: Line) -> None:
-        """See that store and Brevo call us. Where they cannot, the store is looked at by the minute."""
+        """See that store and Brevo call us. Where they cannot, the store is looked at by the minute.
+
+        What a webhook that had to be made or mended would have told is looked for at once.
+        """
         store, brevo = line.apis
         try:
             report = await webhooks.register(self._wiring, self.name, store, brevo)
@@ -402,6 +415,8 @@ class Worker:
         for host, seconds in fared.blocked.items():
             self._say(f"BigCommerce sends nothing to {host} for {seconds} s: it had too many failures")
         self._listening_since = self._listening_since or self._clock.now()
+        if (report.made or report.mended) and not (await self._what_is_due())[0]:
+            self._missed.set()
 
     async def _listen(self, line: Line) -> None:
         """A canary: did the webhook of the newest change of each kind come?"""
@@ -413,7 +428,8 @@ class Worker:
         complained = max((one.heard_at for scope, one in heard.items() if scope == EXCEPTIONS), default=0.0)
         if complained > max(self._complained_at, self._listening_since):
             self._complained_at = complained
-            self._say("BigCommerce could not deliver some webhooks; the next sweep finds what they told")
+            self._say("BigCommerce could not deliver some webhooks: looking now for what they told")
+            self._missed.set()
             await self._register(line)
         told = {scope: one.happened_at for scope, one in heard.items()}
         excused = {group: max(self._excused.get(group, 0.0), self._listening_since) for group in newest}
