@@ -14,7 +14,7 @@ from math import inf
 import msgspec
 from msgspec.structs import replace
 
-from tajo.errors import Mend
+from tajo.errors import Later, Mend
 from tajo.sync.model import (
     Address,
     Batch,
@@ -74,7 +74,7 @@ def order(id_: int, email: str, total: str = "10", **more: object) -> Order:
 class MemoryStore:
     """A Source over dictionaries. `page`: records per call.
 
-    `forbidden`: what may not be read; `closed`: nothing may.
+    `forbidden`: what may not be read; `closed`: nothing may; `away`: nothing can be, for now.
     """
 
     page: int = 3
@@ -86,12 +86,15 @@ class MemoryStore:
     codes: dict[str, tuple[int, float]] = field(default_factory=dict)  # percent, until when
     forbidden: set[Resource] = field(default_factory=set)
     closed: bool = False
+    away: bool = False
 
     def put(self, resource: Resource, *records: Record) -> None:
         for record in records:
             self.records[resource][record.id] = record
 
     def _admit(self, resource: Resource | None = None) -> None:
+        if self.away:
+            raise Later("the store is away")
         if self.closed:
             raise Mend("the token was withdrawn", "make another")
         if resource in self.forbidden:
