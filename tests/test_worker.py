@@ -373,8 +373,11 @@ class TestWebhooks:
     ) -> None:
         async with house.at_work():
             house.refusal = "ten webhooks of others leave no room"
-            await house.clock.pass_by(HOURLY + 2 * CANARY)
+            await house.clock.pass_by(HOURLY)
+            house.change(1)
+            await house.clock.pass_by(3 * CANARY)
             assert house.worker.standing.silent
+            assert not house.count("webhooks are silent")
             assert not house.count("speak again")
 
     async def test_while_they_are_silent_the_store_is_looked_at_until_they_speak(self, house: House) -> None:
