@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -149,6 +149,8 @@ async def test_what_keeps_a_connector_from_telling_is_known_while_it_tries_again
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Away:
+        barred: Mapping[R, Mend] = MappingProxyType({})
+
         async def send_due(self) -> None:
             raise Later("nobody answers at the store", seconds=42.0)
 
@@ -235,7 +237,8 @@ class Watched(MemoryStore):
 class House:
     """A worker, and all that is around it, in memory but for its ledger.
 
-    `refusal`: why no webhooks can be registered; `broken`: those that the next look at them mends.
+    `refusal`: why no webhooks can be registered, `brevos`: at Brevo; `broken`: what the next look
+    at them mends, or removes.
     """
 
     ledger: Ledger
@@ -245,6 +248,7 @@ class House:
     kept: tuple[str, ...] = ("customers", "orders", "products", "carts")
     mode: str = "realtime"
     refusal: str = ""
+    brevos: str = ""
     broken: tuple[str, ...] = (ORDERS, CARTS)
 
     def __post_init__(self) -> None:
@@ -276,7 +280,8 @@ class House:
         await connector.open()
         async with connector.attended():
             line = Line(name, self.store, self.platform, connector, Nobody(), (account, brevo))  # type: ignore[arg-type]
-            self.clock.sleepers = 5  # who follows, leads, sweeps, registers, and listens
+            # who follows, leads and sweeps; who registers and listens
+            self.clock.sleepers = 3 if self.mode == "batch" else 5
             try:
                 yield line
             finally:
@@ -287,6 +292,14 @@ class House:
             raise Mend(self.refusal)
         mended, self.broken = self.broken, ()
         return Report(mended=mended)
+
+    async def register_at_brevo(self, *_: Any) -> None:
+        if self.brevos:
+            raise Mend(self.brevos)
+
+    async def remove(self, *_: Any) -> Report:
+        removed, self.broken = self.broken, ()
+        return Report(removed=removed)
 
     async def health(self, *_: Any) -> Health:
         return Health()
@@ -340,7 +353,9 @@ class Nobody:
 async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     ledger = await open_ledger(f"sqlite:///{tmp_path}/t.db", Secret(b"s" * 32))
     made = House(ledger)
-    monkeypatch.setattr(webhooks, "register", made.register)
+    monkeypatch.setattr(webhooks, "register_at_store", made.register)
+    monkeypatch.setattr(webhooks, "register_at_brevo", made.register_at_brevo)
+    monkeypatch.setattr(webhooks, "remove_at_store", made.remove)
     monkeypatch.setattr(webhooks, "health", made.health)
     yield made
     await ledger.close()
@@ -392,6 +407,34 @@ class TestWebhooks:
             await house.clock.pass_by(CANARY)
             assert house.count("webhooks speak again") == 1
             assert not house.worker.standing.silent
+
+    async def test_that_sweeps_find_what_they_should_have_told_is_no_sign_of_life(self, house: House) -> None:
+        async with house.at_work():
+            await house.clock.pass_by(CANARY)
+            for number in range(1, 5):
+                house.change(number)
+                await house.clock.pass_by(3 * CANARY)
+                assert house.told(number)
+                assert house.worker.standing.silent
+            assert house.count("webhooks are silent") == 1
+            assert not house.count("speak again")
+
+    async def test_that_brevo_takes_no_webhook_says_nothing_of_the_stores(self, house: House) -> None:
+        house.brevos = "there are forty already"
+        async with house.at_work():
+            await house.clock.pass_by(2 * CANARY)
+            assert house.count("Brevo does not tell who unsubscribes: there are forty already") == 1
+            assert not house.worker.standing.silent
+            house.change(1)
+            await house.clock.pass_by(2 * CANARY)
+            assert house.count("webhooks are silent (orders)") == 1
+
+    async def test_in_mode_batch_those_of_another_mode_are_removed(self, house: House) -> None:
+        house.mode = "batch"
+        async with house.at_work():
+            await house.clock.pass_by(CANARY)
+            assert house.count("webhooks removed: ") == 1
+            assert house.broken == ()
 
     async def test_what_one_could_not_deliver_is_looked_for_at_the_next_look_of_the_canary(
         self, house: House

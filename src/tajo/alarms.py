@@ -142,8 +142,8 @@ def judge(
     table: dict[Kind, tuple[object, str, bool, str]] = {  # wrong, in words; well, in words
         Kind.STOPPED: (
             standing.stuck,
-            f"it has stopped: {standing.trouble}",
-            standing.working,
+            standing.trouble if standing.working else f"it has stopped: {standing.trouble}",
+            standing.working and not standing.stuck,
             "it is at work again",
         ),
         Kind.WEBHOOKS: (

@@ -53,18 +53,33 @@ def trust(wiring: Wiring, name: str) -> Trust:
 
 async def register(wiring: Wiring, name: str, store: StoreApi, brevo: BrevoApi) -> Report:
     """See that store and Brevo call us; doing it again mends what is broken. Raises `Mend`."""
-    url = public_url(wiring.settings)
-    report = await _hooks(wiring, name, store).register(f"{url}{STORE}/{name}", secret(wiring, name))
-    await BrevoHooks(brevo).register(f"{url}{BREVO}", brevo_token(wiring))
+    report = await register_at_store(wiring, name, store)
+    await register_at_brevo(wiring, brevo)
     return report
+
+
+async def register_at_store(wiring: Wiring, name: str, store: StoreApi) -> Report:
+    """See that the store calls us. Raises `Mend`."""
+    url = f"{public_url(wiring.settings)}{STORE}/{name}"
+    return await _hooks(wiring, name, store).register(url, secret(wiring, name))
+
+
+async def register_at_brevo(wiring: Wiring, brevo: BrevoApi) -> None:
+    """See that Brevo tells us who unsubscribes. Raises `Mend`."""
+    await BrevoHooks(brevo).register(f"{public_url(wiring.settings)}{BREVO}", brevo_token(wiring))
 
 
 async def remove(wiring: Wiring, name: str, store: StoreApi, brevo: BrevoApi) -> Report:
     """The store shall not call us any more, nor Brevo, whose one webhook serves all connectors."""
-    report = await _hooks(wiring, name, store).remove(secret(wiring, name))
+    report = await remove_at_store(wiring, name, store)
     url = wiring.settings.server.public_url
     await BrevoHooks(brevo).remove(f"{url}{BREVO}" if url else "", brevo_token(wiring))
     return report
+
+
+async def remove_at_store(wiring: Wiring, name: str, store: StoreApi) -> Report:
+    """The store shall not call us any more."""
+    return await _hooks(wiring, name, store).remove(secret(wiring, name))
 
 
 async def health(wiring: Wiring, name: str, store: StoreApi) -> Health:

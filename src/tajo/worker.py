@@ -113,7 +113,8 @@ class Worker:
         self._begun = asyncio.Event()
         self._missed = asyncio.Event()
         self._owed = False
-        self._silent = self._unregistered = False
+        self._silent: dict[Resource, float] = {}  # since when which kinds of webhooks have not come
+        self._unregistered = False
         self._listening_since = 0.0
         self._excused: dict[Resource, float] = {}
         self._complained_at = 0.0
@@ -224,6 +225,8 @@ class Worker:
             if self._settings.sync_mode != "batch" and self._wiring.settings.server.public_url:
                 group.create_task(self._every(HOURLY, lambda: self._register(line)))
                 group.create_task(self._every(CANARY, lambda: self._listen(line)))
+            elif self._settings.sync_mode == "batch":
+                group.create_task(self._unregister(line))
 
     async def _follow(self, line: Line) -> None:
         """Live changes, before any history: as soon as somebody calls, or something is due."""
@@ -334,7 +337,7 @@ class Worker:
     @property
     def _polling(self) -> bool:
         """Whether nobody tells us what happens, so that the store is looked at by the minute."""
-        return self._silent or self._unregistered
+        return bool(self._silent) or self._unregistered
 
     def _by_webhooks_alone(self) -> bool:
         return self._settings.sync_mode == "realtime" and bool(self._wiring.settings.server.public_url)
@@ -391,7 +394,9 @@ class Worker:
                 await work()
             except Later as error:
                 self._say(f"not now: {error}", level="warning")
-            await self._clock.sleep(seconds)
+                await self._clock.sleep(min(error.seconds, seconds))
+            else:
+                await self._clock.sleep(seconds)
 
     async def _register(self, line: Line) -> None:
         """See that store and Brevo call us. Where they cannot, the store is looked at by the minute.
@@ -400,7 +405,7 @@ class Worker:
         """
         store, brevo = line.apis
         try:
-            report = await webhooks.register(self._wiring, self.name, store, brevo)
+            report = await webhooks.register_at_store(self._wiring, self.name, store)
             fared = await webhooks.health(self._wiring, self.name, store)
         except Mend as error:
             self._say(f"no webhooks, so the store is looked at every {POLLING:.0f} s: {error}", level="error")
@@ -417,6 +422,20 @@ class Worker:
         self._listening_since = self._listening_since or self._clock.now()
         if (report.made or report.mended) and not (await self._what_is_due())[0]:
             self._missed.set()
+        try:
+            await webhooks.register_at_brevo(self._wiring, brevo)
+        except Mend as error:
+            self._say(f"Brevo does not tell who unsubscribes: {error}", level="error")
+
+    async def _unregister(self, line: Line) -> None:
+        """In mode `batch` nobody calls: what an earlier mode has registered goes."""
+        try:
+            report = await webhooks.remove_at_store(self._wiring, self.name, line.apis[0])
+        except (Later, Mend) as error:
+            self._say(f"webhooks of an earlier mode may be left: {error}", level="warning")
+            return
+        if report.removed:
+            self._say(f"webhooks removed: {', '.join(report.removed)}")
 
     async def _listen(self, line: Line) -> None:
         """A canary: did the webhook of the newest change of each kind come?"""
@@ -437,9 +456,12 @@ class Worker:
         if missed and not self._silent:
             words = f"webhooks are silent ({', '.join(missed)}): looking every {POLLING:.0f} s instead"
             self._say(words, level="warning")
-        if self._silent and not missed:
+        # That a sweep has found what they should have told excuses them of that. It gives no sign of life.
+        came = {group: _newest_of(group, {s: one.heard_at for s, one in heard.items()}) for group in newest}
+        still = {group: at for group, at in self._silent.items() if group in newest and came[group] <= at}
+        if self._silent and not still and not missed:
             self._say("webhooks speak again")
-        self._silent = bool(missed)
+        self._silent = dict.fromkeys(missed, self._clock.now()) | still
 
     async def _newest(self, line: Line) -> dict[Resource, float]:
         newest = await line.connector.newest() if self._listening_since else {}
@@ -470,8 +492,12 @@ def unheard(
     """
     missed = []
     for group, changed in newest.items():
-        told = max((at for scope, at in heard.items() if scope.startswith(_GROUPS[group])), default=0.0)
-        known = max(told, excused.get(group, 0.0))
+        known = max(_newest_of(group, heard), excused.get(group, 0.0))
         if changed > known + QUIET and now - changed > QUIET:
             missed.append(group)
     return missed
+
+
+def _newest_of(group: Resource, at: Mapping[str, float]) -> float:
+    """The newest of these moments, by scope, of the scopes that tell of such a record; 0: never."""
+    return max((when for scope, when in at.items() if scope.startswith(_GROUPS[group])), default=0.0)

@@ -87,7 +87,13 @@ class BrevoHooks:
         return sum([await self._api.delete_webhook(hook.id) for hook in ours])
 
     async def _all(self) -> list[Hook]:
-        return [_hook(row) for row in await self._api.webhooks() if isinstance(row.get("id"), int)]
+        try:
+            rows = await self._api.webhooks()
+        except Rejected as error:
+            raise Mend(
+                f"Brevo does not list its webhooks ({error})", "see in Brevo what the API key may do"
+            ) from None
+        return [_hook(row) for row in rows if isinstance(row.get("id"), int)]
 
     async def _change(self, hook: int, wanted: Mapping[str, Any]) -> bool:
         """Change a webhook; False if it is gone."""
