@@ -150,7 +150,7 @@ class MemoryStore:
         moments = [getattr(record, "modified", None) for record in self.records[resource].values()]
         return max((moment.timestamp() for moment in moments if moment), default=None)
 
-    async def unsubscribe(self, email: str) -> bool:
+    async def unsubscribe(self, email: str) -> bool | None:
         people = self.records[Resource.SUBSCRIBERS]
         mine = [s for s in people.values() if s.email.lower() == email.lower() and s.consents]
         people |= {

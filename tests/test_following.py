@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tajo.errors import Mend
+from tajo.bigcommerce import Declined
+from tajo.errors import Later, Mend, TajoError
 from tajo.sync import unsubscribes
 from tajo.sync.account import Account
 from tajo.sync.connector import Connector
@@ -34,6 +35,7 @@ from tajo.sync.model import (
     Write,
     cart_key,
 )
+from tajo.sync.unsubscribes import AGAIN
 from tajo.sync.weigh import Policy
 from tests.memory import DAY_ONE, MemoryPlatform, MemoryStore, Ticking, customer, order, refund, subscriber
 
@@ -439,8 +441,8 @@ class TestUnsubscribes:
         assert shop.platform.contacts["a@x.test"]["blocked"] is False  # a later consent still frees them
 
     async def test_a_token_that_may_not_write_is_told_once(self, shop: Shop) -> None:
-        async def forbidden(_: str) -> bool:
-            raise Mend("may not")
+        async def forbidden(_: str) -> bool | None:
+            return None
 
         shop.store.unsubscribe = forbidden  # type: ignore[method-assign]
         await unsubscribes.note(shop.ledger, ["shop"], ["z@x.test"])
@@ -449,6 +451,54 @@ class TestUnsubscribes:
         async with shop.ledger.begin() as tx:
             told = await counts.tallies(tx, "shop")
         assert list(told.values()) == [1]
+
+    @pytest.mark.parametrize(
+        "trouble",
+        [
+            Declined(401, "the token was revoked"),
+            Declined(422, "no such channel"),
+            Mend("the store is suspended"),
+            Later("HTTP 500", seconds=AGAIN),
+        ],
+    )
+    async def test_whatever_fails_the_unsubscribe_waits_until_the_store_has_been_told(
+        self, shop: Shop, trouble: TajoError
+    ) -> None:
+        shop.store.put(R.SUBSCRIBERS, subscriber(1, "a@x.test", granted=True))
+        original = shop.store.unsubscribe
+
+        async def failing(_: str) -> bool | None:
+            raise trouble
+
+        await unsubscribes.note(shop.ledger, ["shop"], ["a@x.test"])
+        shop.store.unsubscribe = failing  # type: ignore[method-assign]
+        for _ in range(3):
+            with pytest.raises(Later):
+                await self.back(shop)
+            shop.clock.seconds += AGAIN
+        shop.store.unsubscribe = original  # type: ignore[method-assign]
+        await self.back(shop)
+        assert shop.store.records[R.SUBSCRIBERS][1].consents == frozenset()  # type: ignore[union-attr]
+
+    async def test_one_whom_the_store_does_not_take_keeps_nobody_else_waiting(self, shop: Shop) -> None:
+        everybody = [f"p{n}@x.test" for n in range(5)]
+        for n, email in enumerate(everybody):
+            shop.store.put(R.SUBSCRIBERS, subscriber(n, email, granted=True))
+        original = shop.store.unsubscribe
+
+        async def picky(email: str) -> bool | None:
+            if email in everybody[:2]:
+                raise Declined(422, "an odd record")
+            return await original(email)
+
+        shop.store.unsubscribe = picky  # type: ignore[method-assign]
+        await unsubscribes.note(shop.ledger, ["shop"], everybody)
+        for _ in range(2):
+            with pytest.raises(Later, match="odd record"):
+                await self.back(shop)
+        await self.back(shop)
+        left = {s.email for s in shop.store.records[R.SUBSCRIBERS].values() if s.consents}  # type: ignore[union-attr]
+        assert left == set(everybody[:2])
 
 
 async def test_a_wish_that_came_after_the_look_stands(shop: Shop) -> None:

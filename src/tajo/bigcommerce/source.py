@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from tajo.bigcommerce import records, wire
-from tajo.bigcommerce.api import Api
+from tajo.bigcommerce.api import Api, Declined
 from tajo.bigcommerce.inventory import Inventory, Locations
 from tajo.bigcommerce.promotions import Promotions
 from tajo.bigcommerce.resources import (
@@ -109,11 +109,11 @@ class BigCommerceSource:
                 return when.timestamp() if when else None
         return None
 
-    async def unsubscribe(self, email: str) -> bool:
+    async def unsubscribe(self, email: str) -> bool | None:
         """Take the consent to marketing mail from everybody with this e-mail; whether anything changed.
 
         Each storefront may have a newsletter record of its own; other consents stay. Needs the scope to
-        modify customers: without it, `Declined` with status 403.
+        modify customers: None without it, which is to read the record but not to be let write it (403).
         """
         changed = False
         path = "/v3/customers/subscribers"
@@ -122,7 +122,12 @@ class BigCommerceSource:
             # a filter that is ignored must not unsubscribe everybody
             if (row.email or "").strip().lower() == email.strip().lower() and NEWSLETTER in consents:
                 kept = {"consents": [consent for consent in consents if consent != NEWSLETTER]}
-                changed |= await self._api.send("PUT", f"{path}/{row.id}", kept, route=f"{path}/{{id}}")
+                try:
+                    changed |= await self._api.send("PUT", f"{path}/{row.id}", kept, route=f"{path}/{{id}}")
+                except Declined as no:
+                    if no.status != 403:
+                        raise
+                    return None
         return changed
 
     async def discount(self, percent: int, seconds: float, code: str) -> None:

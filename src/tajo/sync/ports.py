@@ -70,10 +70,10 @@ class Source(Protocol):
         """
         ...
 
-    async def unsubscribe(self, email: str) -> bool:
+    async def unsubscribe(self, email: str) -> bool | None:
         """Take the consent to marketing mail from everybody with this e-mail; whether anything changed.
 
-        Raises `Mend` where we may only read.
+        None: we may only read, and this store will not be told. Twice is once.
         """
         ...
 

@@ -10,14 +10,23 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
-from tajo.errors import Mend
+from tajo.errors import Later, Mend
 from tajo.sync.ledger import counts, outgoing, people
 from tajo.sync.ledger.outgoing import Waiting
 from tajo.sync.ledger.store import Ledger
 from tajo.sync.ports import Source
 
 UNSUBSCRIBES = "unsubscribes"
+AGAIN = 300.0
+"""Seconds after which the store is told again of somebody for whom a human must act."""
+
 _AT_ONCE = 50
+
+_WORDS = {
+    True: "the store took their consent",
+    False: "the store knew of no consent",
+    None: "the store's token may not take their consent",
+}
 
 
 class _Leaving(Struct, frozen=True):
@@ -39,7 +48,11 @@ async def note(ledger: Ledger, connectors: Iterable[str], emails: Iterable[str])
 async def write_back(
     ledger: Ledger, connector: str, source: Source, journal: Callable[[str], None], now: float
 ) -> None:
-    """Tell the store of everybody who waits. Raises `Later`; whoever was told is not told again."""
+    """Tell the store of everybody who waits. Raises `Later`; whoever was told is not told again.
+
+    Where telling fails, that one waits for longer and all others for the next time: what the store holds
+    against one of them must not keep it from hearing of the rest.
+    """
     while True:
         async with ledger.begin() as tx:
             rows = await outgoing.next_of(
@@ -51,16 +64,15 @@ async def write_back(
         for row in rows:
             words = "an echo of our own block"
             if not facts[row.name].told.blocked_by_us:
-                words = await _tell(source, ledger.secret.unseal(row.sealed, row.name, _Leaving).email)
+                email = ledger.secret.unseal(row.sealed, row.name, _Leaving).email
+                try:
+                    words = _WORDS[await source.unsubscribe(email)]
+                except (Later, Mend) as error:
+                    seconds = error.seconds if isinstance(error, Later) else AGAIN
+                    async with ledger.begin() as tx:
+                        await outgoing.put_off(tx, connector, UNSUBSCRIBES, {row.name: now + seconds})
+                    raise Later(f"an unsubscribe waits: {error}", seconds) from error
                 journal(f"somebody unsubscribed: {words}")
             async with ledger.begin() as tx:
                 await outgoing.drop(tx, connector, UNSUBSCRIBES, [row.name])
                 await counts.add(tx, connector, f"unsubscribed: {words}"[:64], 1, now)
-
-
-async def _tell(source: Source, email: str) -> str:
-    try:
-        changed = await source.unsubscribe(email)
-    except Mend:
-        return "the store's token may not take their consent"
-    return "the store took their consent" if changed else "the store knew of no consent"
