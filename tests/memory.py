@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from tajo.errors import Later, Mend
+from tajo.sync.automation import Standing
 from tajo.sync.model import (
     Address,
     Batch,
@@ -195,6 +196,10 @@ class MemoryPlatform:
 
     async def open(self, store: Store, *, create: bool = True) -> None:
         pass
+
+    async def standing(self, email: str) -> Standing:
+        contact = self.contacts.get(email.lower())
+        return Standing(exists=contact is not None, email_blocked=bool(contact and contact.get("blocked")))
 
     async def people(self, *, created_since: datetime | None = None) -> AsyncIterator[Sequence[Existing]]:
         yield [

@@ -26,6 +26,7 @@ LEFT = {
     "list_id": [1],
 }
 ANN = Unsubscribe("ann@x.test", 1604933737.0)
+BOB = Unsubscribe("bob@x.test", 10.0, sure=False)
 
 
 def said(body: Any) -> list[Unsubscribe]:
@@ -94,8 +95,8 @@ def test_everything_else_takes_none(event: object) -> None:
 @pytest.mark.parametrize(
     "content", [{"emailBlacklist": True}, {"emailBlacklisted": True}, {"emailBlacklist": "true", "list": {}}]
 )
-def test_whoever_is_blocklisted_by_hand_has_left(content: dict[str, Any]) -> None:
-    assert said(changed(**content)) == [Unsubscribe("bob@x.test", 10.0)]
+def test_whoever_is_blocklisted_may_have_left(content: dict[str, Any]) -> None:
+    assert said(changed(**content)) == [BOB]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_any_other_change_of_a_contact_is_none(content: dict[str, Any]) -> None:
 
 def test_a_change_may_be_no_list_and_name_its_contact_outside() -> None:
     body = {"event": "contact_updated", "email": "bob@x.test", "ts": 10, "content": {"emailBlacklist": True}}
-    assert said(body) == [Unsubscribe("bob@x.test", 10.0)]
+    assert said(body) == [BOB]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,39 @@ def test_a_change_may_be_no_list_and_name_its_contact_outside() -> None:
 )
 def test_a_batch_is_read_however_it_is_wrapped_and_one_odd_entry_spoils_nothing(wrap: Any) -> None:
     rows = [LEFT, {"event": "opened", "email": "c@x.test"}, "odd", None, changed(emailBlacklist=True)]
-    assert said(wrap(rows)) == [ANN, Unsubscribe("bob@x.test", 10.0)]
+    assert said(wrap(rows)) == [ANN, BOB]
+
+
+def flagged(flag: bool, ts: int | None) -> dict[str, Any]:
+    return {**changed(emailBlacklist=flag), "ts": ts}
+
+
+@pytest.mark.parametrize(
+    ("flags", "left"),
+    [
+        ([(True, 1), (False, 2)], False),
+        ([(True, 1), (False, 1)], False),
+        ([(True, None), (False, None)], False),
+        ([(False, 1), (True, 2)], True),
+        ([(True, 1), (False, 2), (True, 3)], True),
+        ([(True, 2), (False, 1)], True),  # which of them came last is in doubt
+        ([(True, 2), (False, None)], True),
+        ([(True, 5), (True, 1), (False, 3)], True),
+    ],
+)
+def test_a_block_that_the_same_batch_lifts_again_is_none(
+    flags: list[tuple[bool, int | None]], left: bool
+) -> None:
+    assert [one.email for one in said([flagged(*flag) for flag in flags])] == ["bob@x.test"] * left
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 3)), max_size=5), st.data())
+def test_a_persons_own_word_counts_wherever_it_stands_and_whoever_left_stands_once(
+    flags: list[tuple[bool, int]], data: st.DataObject
+) -> None:
+    word = {**LEFT, "email": "Bob@X.test"}
+    rows = data.draw(st.permutations([*(flagged(*flag) for flag in flags), word]))
+    assert said(rows) == [Unsubscribe("bob@x.test", ANN.at)]
 
 
 @pytest.mark.parametrize(

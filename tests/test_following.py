@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tajo.bigcommerce import Declined
+from tajo.brevo import callbacks
 from tajo.errors import Later, Mend, TajoError
 from tajo.sync import unsubscribes
 from tajo.sync.account import Account
+from tajo.sync.automation import Standing
 from tajo.sync.connector import Connector
 from tajo.sync.delivery import LANDING
-from tajo.sync.ledger import carts, counts, queue, recoveries
+from tajo.sync.ledger import carts, counts, outgoing, queue, recoveries, runs
 from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import Ledger, open_ledger
 from tajo.sync.model import (
@@ -416,7 +425,23 @@ class TestDeletion:
 
 class TestUnsubscribes:
     async def back(self, shop: Shop) -> None:
-        await unsubscribes.write_back(shop.ledger, "shop", shop.store, shop.said.append, shop.clock())
+        await unsubscribes.write_back(
+            shop.ledger, "shop", shop.store, shop.platform, shop.said.append, shop.clock()
+        )
+
+    async def agreed(self, shop: Shop) -> None:
+        shop.store.put(R.CUSTOMERS, customer(1, "a@x.test"))
+        self.wish(shop, granted=True)
+        await shop.sync()
+
+    def wish(self, shop: Shop, *, granted: bool) -> None:
+        shop.store.put(R.SUBSCRIBERS, subscriber(1, "a@x.test", granted=granted, modified=shop.clock.moment))
+
+    def consent(self, shop: Shop) -> bool:
+        return bool(shop.store.records[R.SUBSCRIBERS][1].consents)  # type: ignore[union-attr]
+
+    def blocked(self, shop: Shop) -> bool:
+        return bool(shop.platform.contacts["a@x.test"]["blocked"])
 
     async def test_the_store_takes_the_consent_and_nobody_is_freed_again(self, shop: Shop) -> None:
         shop.store.put(R.CUSTOMERS, customer(1, "a@x.test"))
@@ -434,11 +459,125 @@ class TestUnsubscribes:
     async def test_our_own_block_comes_back_as_an_echo_and_changes_nothing(self, shop: Shop) -> None:
         shop.store.put(R.CUSTOMERS, customer(1, "a@x.test"))
         await shop.sync()
-        await unsubscribes.note(shop.ledger, ["shop"], ["a@x.test"])
+        await unsubscribes.note(shop.ledger, ["shop"], [], ["a@x.test"])
         await self.back(shop)
         shop.store.put(R.SUBSCRIBERS, subscriber(1, "a@x.test", granted=True))
         await shop.follow(Key(R.SUBSCRIBERS, 1))
         assert shop.platform.contacts["a@x.test"]["blocked"] is False  # a later consent still frees them
+
+    async def test_a_late_echo_of_our_own_block_does_not_take_a_consent_that_was_given_since(
+        self, shop: Shop
+    ) -> None:
+        await self.agreed(shop)
+        for granted in (False, True):
+            self.wish(shop, granted=granted)
+            await shop.follow(Key(R.SUBSCRIBERS, 1))
+        await unsubscribes.note(shop.ledger, ["shop"], [], ["a@x.test"])
+        await self.back(shop)
+        assert self.consent(shop)
+        assert not self.blocked(shop)
+
+    async def test_a_block_by_hand_takes_the_consent(self, shop: Shop) -> None:
+        await self.agreed(shop)
+        shop.platform.contacts["a@x.test"]["blocked"] = True
+        await unsubscribes.note(shop.ledger, ["shop"], [], ["a@x.test"])
+        await self.back(shop)
+        assert not self.consent(shop)
+
+    async def test_a_block_of_ours_whose_answer_was_lost_is_an_echo_too(self, shop: Shop) -> None:
+        await self.agreed(shop)
+        shop.platform.answer = lambda write: "later" if write.person else ""
+        self.wish(shop, granted=False)
+        await shop.follow(Key(R.SUBSCRIBERS, 1))
+        shop.platform.contacts["a@x.test"]["blocked"] = True  # it had arrived
+        self.wish(shop, granted=True)
+        await unsubscribes.note(shop.ledger, ["shop"], [], ["a@x.test"])
+        await self.back(shop)
+        assert self.consent(shop)
+        shop.platform.answer = lambda _: ""
+        await shop.follow(Key(R.SUBSCRIBERS, 1))
+        assert not self.blocked(shop)
+
+    async def test_a_block_that_we_set_while_the_destination_is_asked_is_an_echo_too(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await self.agreed(shop)
+        original = shop.platform.standing
+
+        async def slow(email: str) -> Standing:
+            self.wish(shop, granted=False)
+            await shop.follow(Key(R.SUBSCRIBERS, 1))
+            self.wish(shop, granted=True)
+            return await original(email)
+
+        monkeypatch.setattr(shop.platform, "standing", slow)
+        await unsubscribes.note(shop.ledger, ["shop"], [], ["a@x.test"])
+        await self.back(shop)
+        assert self.consent(shop)
+
+    async def test_a_block_of_one_store_is_an_echo_for_every_other_too(self, shop: Shop) -> None:
+        await self.agreed(shop)
+        async with shop.ledger.begin() as tx:
+            await runs.connection(tx, "other", shop.clock())
+        other = MemoryStore(now=shop.clock)
+        other.put(R.SUBSCRIBERS, subscriber(1, "a@x.test", granted=True))
+        self.wish(shop, granted=False)
+        await shop.follow(Key(R.SUBSCRIBERS, 1))
+        await unsubscribes.note(shop.ledger, ["shop", "other"], [], ["a@x.test"])
+        await unsubscribes.write_back(
+            shop.ledger, "other", other, shop.platform, shop.said.append, shop.clock()
+        )
+        assert other.records[R.SUBSCRIBERS][1].consents  # type: ignore[union-attr]
+
+    async def test_a_block_that_comes_while_an_older_one_is_looked_at_is_looked_at_as_well(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await self.agreed(shop)
+        original = shop.platform.standing
+
+        async def just_before(email: str) -> Standing:
+            monkeypatch.setattr(shop.platform, "standing", original)
+            free = await original(email)
+            shop.platform.contacts[email]["blocked"] = True
+            await unsubscribes.note(shop.ledger, ["shop"], [], [email])
+            return free
+
+        monkeypatch.setattr(shop.platform, "standing", just_before)
+        await unsubscribes.note(shop.ledger, ["shop"], [], ["a@x.test"])
+        await self.back(shop)
+        assert not self.consent(shop)
+
+    async def test_what_somebody_said_themselves_counts_though_the_block_was_ours(self, shop: Shop) -> None:
+        await self.agreed(shop)
+        self.wish(shop, granted=False)
+        await shop.follow(Key(R.SUBSCRIBERS, 1))
+        self.wish(shop, granted=True)  # and, before anybody looked, a click in an old mail
+        await unsubscribes.note(shop.ledger, ["shop"], ["a@x.test"], ["a@x.test"])
+        await self.back(shop)
+        await shop.follow(Key(R.SUBSCRIBERS, 1))
+        assert self.blocked(shop)
+        assert not self.consent(shop)
+
+    async def test_while_the_destination_cannot_be_asked_the_block_waits_and_a_persons_word_does_not(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await self.agreed(shop)
+        shop.store.put(R.SUBSCRIBERS, subscriber(2, "b@x.test", granted=True))
+        shop.platform.contacts["a@x.test"]["blocked"] = True
+
+        async def deaf(_: str) -> Standing:
+            raise Mend("the key was revoked")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(shop.platform, "standing", deaf)
+            await unsubscribes.note(shop.ledger, ["shop"], ["b@x.test"], ["a@x.test"])
+            with pytest.raises(Later):
+                await self.back(shop)
+        assert not shop.store.records[R.SUBSCRIBERS][2].consents  # type: ignore[union-attr]
+        assert self.consent(shop)
+        shop.clock.seconds += AGAIN
+        await self.back(shop)
+        assert not self.consent(shop)
 
     async def test_a_token_that_may_not_write_is_told_once(self, shop: Shop) -> None:
         async def forbidden(_: str) -> bool | None:
@@ -499,6 +638,139 @@ class TestUnsubscribes:
         await self.back(shop)
         left = {s.email for s in shop.store.records[R.SUBSCRIBERS].values() if s.consents}  # type: ignore[union-attr]
         assert left == set(everybody[:2])
+
+
+class Somebody:
+    """One person in a store and at a platform that tells of every change of a block, late and in any order.
+
+    `chose`: what they chose last in the shop; `left`: since then, or (`ever_left`) ever, they unsubscribed,
+    or somebody blocklisted them by hand.
+    """
+
+    email = "a@x.test"
+
+    def __init__(self, shop: Shop, dice: Random) -> None:
+        self.shop, self.dice = shop, dice
+        self.chose, self.left, self.ever_left = True, False, False
+        self.post: list[dict[str, Any]] = []
+        original = shop.platform.apply
+
+        def telling(write: Write) -> Outcome:
+            before = self.blocked
+            outcome = original(write)
+            if self.blocked != before:
+                self.tell_of_the_block()
+            return outcome
+
+        shop.platform.apply = telling  # type: ignore[method-assign]
+        shop.store.put(R.CUSTOMERS, customer(1, self.email))
+        self.wish(granted=True)
+
+    @property
+    def blocked(self) -> bool:
+        return bool(self.shop.platform.contacts.get(self.email, {}).get("blocked"))
+
+    @property
+    def consent(self) -> bool:
+        return bool(self.shop.store.records[R.SUBSCRIBERS][1].consents)  # type: ignore[union-attr]
+
+    def wish(self, *, granted: bool) -> None:
+        modified = self.shop.clock.moment
+        self.shop.store.put(R.SUBSCRIBERS, subscriber(1, self.email, granted=granted, modified=modified))
+
+    def tell_of_the_block(self) -> None:
+        entry = {"email": self.email, "emailBlacklist": self.blocked}
+        self.post.append({"event": "contact_updated", "content": [entry], "ts": int(self.shop.clock())})
+
+    async def on(self) -> None:
+        self.left &= self.consent  # who has a consent says nothing new
+        self.chose = True
+        self.wish(granted=True)
+
+    async def off(self) -> None:
+        self.chose = False
+        self.wish(granted=False)
+
+    async def click(self) -> None:
+        self.left = self.ever_left = True
+        self.post.append({"event": "unsubscribe", "email": self.email, "ts_event": int(self.shop.clock())})
+        self.shop.platform.contacts[self.email]["blocked"] = True
+        self.tell_of_the_block()
+
+    async def by_hand(self) -> None:
+        if not self.blocked:
+            self.left = self.ever_left = True
+            self.shop.platform.contacts[self.email]["blocked"] = True
+            self.tell_of_the_block()
+
+    async def follow(self) -> None:
+        await self.shop.follow(Key(R.SUBSCRIBERS, 1))
+
+    async def hear(self) -> None:
+        """A batch: what the post holds, some of it now and some later, and some twice."""
+        batch = [event for event in self.post if self.dice.random() < 0.6]
+        self.post = [event for event in self.post if event not in batch or self.dice.random() < 0.2]
+        people = callbacks.read(json.dumps(batch).encode())
+        said, blocked = ([p.email for p in people if p.sure == sure] for sure in (True, False))
+        await unsubscribes.note(self.shop.ledger, ["shop"], said, blocked)
+
+    async def back(self) -> None:
+        shop = self.shop
+        args = (shop.ledger, "shop", shop.store, shop.platform, shop.said.append)
+        await unsubscribes.write_back(*args, shop.clock())
+
+    async def killed(self) -> None:
+        """The store, or the platform, is told or asked, and nobody lives to note what it said."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(outgoing, "drop_as_read", _die)
+            with suppress(Killed):
+                await self.back()
+
+    async def calm(self) -> None:
+        while self.post:
+            await self.hear()
+        for _ in range(2):
+            await self.back()
+            await self.follow()
+
+
+class Killed(BaseException):
+    """A kill -9, from inside."""
+
+
+async def _die(*_: object) -> None:
+    raise Killed
+
+
+STEPS = ("on", "off", "click", "by_hand", "follow", "hear", "back", "killed")
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps=st.lists(st.sampled_from(STEPS), max_size=14), seed=st.integers(0, 2**16))
+@example(steps=["off", "follow", "on", "follow", "hear", "back"], seed=1)
+@example(steps=["off", "follow", "on", "hear", "back", "follow"], seed=1)
+@example(steps=["off", "follow", "on", "click", "hear", "hear", "hear", "back", "follow"], seed=1)
+def test_in_whatever_order_blocks_and_unsubscribes_are_heard_the_last_word_of_the_person_stands(
+    steps: list[str], seed: int
+) -> None:
+    async def run() -> None:
+        clock = Ticking()
+        with TemporaryDirectory() as folder:
+            ledger = await open_ledger(f"sqlite:///{folder}/t.db", Secret(b"s" * 32))
+            who = Somebody(Shop(MemoryStore(now=clock), MemoryPlatform(), ledger, clock), Random(seed))
+            await who.shop.sync()
+            for step in steps:
+                clock.seconds += 20
+                await getattr(who, step)()
+            await who.calm()
+            await ledger.close()
+        if who.left or not who.chose:
+            assert (who.consent, who.blocked) == (False, True)
+        elif not who.ever_left:
+            assert (who.consent, who.blocked) == (True, False)
+        assert who.consent or who.blocked
+
+    asyncio.run(run())
 
 
 async def test_a_wish_that_came_after_the_look_stands(shop: Shop) -> None:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from tajo.errors import Later, Mend, Usage
 from tajo.forget import ORDERS, RECORDS, forget
+from tajo.sync import unsubscribes
 from tajo.sync.account import Account
 from tajo.sync.connector import Connector
 from tajo.sync.ledger import carts, erasure, known, outgoing, people, queue, runs
@@ -360,6 +361,7 @@ async def test_what_waits_about_the_person_is_never_told(tmp_path: Path, databas
             await queue.park(tx, NAME, parkings, now=1.0)
             contact = Waiting(person, None, 1, b"f", b"sealed")
             await outgoing.put(tx, NAME, outgoing.CONTACTS, [contact, Waiting(stranger, None, 1, b"f", b"s")])
+        await unsubscribes.note(tajo.ledger, [NAME], [email], [email])
         record = await forget(tajo, email)
         assert record.erased[NAME]["outgoing"] == len(theirs) + 2
         async with tajo.ledger.begin() as tx:
@@ -372,6 +374,8 @@ async def test_what_waits_about_the_person_is_never_told(tmp_path: Path, databas
                 entry.key for entry in await queue.all_parked(tx, NAME) if entry.key.resource == R.EVENTS
             ]
             assert parked == [event_key(bytes([2]) * 16)]
+            for kind in (unsubscribes.UNSUBSCRIBES, unsubscribes.BLOCKS):
+                assert not await outgoing.fingerprints(tx, NAME, kind, [person])
 
 
 class Unwilling:

@@ -23,7 +23,7 @@ from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import Tx
 from tajo.sync.moments import moment
 from tajo.sync.shipping import event_key
-from tajo.sync.unsubscribes import UNSUBSCRIBES
+from tajo.sync.unsubscribes import BLOCKS, UNSUBSCRIBES
 from tajo.sync.weigh import Ticket
 from tajo.sync.weigh.desk import plausible
 from tajo.wiring import Wiring
@@ -143,7 +143,8 @@ async def _withdraw(tx: Tx, name: str, secret: Secret, person: bytes) -> int:
     await queue.unpark(tx, name, [event_key(event) for event in events])
     waiting = await outgoing.fingerprints(tx, name, CONTACTS, [person])
     await outgoing.drop(tx, name, CONTACTS, waiting)
-    await outgoing.drop(tx, name, UNSUBSCRIBES, [person])
+    for kind in (UNSUBSCRIBES, BLOCKS):
+        await outgoing.drop(tx, name, kind, [person])
     return len(events) + len(waiting)
 
 

@@ -240,7 +240,12 @@ class Worker:
                 self._complain(line)
                 await self._hand_on(line)
                 await unsubscribes.write_back(
-                    self._wiring.ledger, self.name, line.source, self._say, self._clock.now()
+                    self._wiring.ledger,
+                    self.name,
+                    line.source,
+                    line.destination.actions,
+                    self._say,
+                    self._clock.now(),
                 )
                 due = await connector.next_due()
                 pause = IDLE if due is None else min(max(due - self._clock.now(), GATHERED), IDLE)

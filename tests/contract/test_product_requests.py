@@ -401,8 +401,12 @@ async def serve(
         await line.connector.follow()
         wish = {"email": "leaver@example.com", "consents": ["marketing_newsletter"]}
         await merchant.shop("POST", "/v3/customers/subscribers", wish)
-        await unsubscribes.note(wiring.ledger, [NAME], [wish["email"]])
-        await unsubscribes.write_back(wiring.ledger, NAME, line.source, lambda _: None, store.clock.now())
+        for said, blocked in (([wish["email"]], []), ([], [wish["email"]])):
+            await unsubscribes.note(wiring.ledger, [NAME], said, blocked)
+            await unsubscribes.write_back(
+                *(wiring.ledger, NAME, line.source, line.destination.actions),
+                *(lambda _: None, store.clock.now()),
+            )
         await line.connector.sync()
         await webhooks.remove(wiring, NAME, store, brevo)
     await forget(wiring, next(person["email"] for person in people if "@" in person["email"]))

@@ -47,6 +47,7 @@ class History:
     emails: set[str] = field(default_factory=set)
     wishes: dict[str, list[tuple[float, bool]]] = field(default_factory=dict)
     unsubscribed: dict[str, list[float]] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
 
     def look(self, now: float) -> None:
         """Note what is not as it was."""

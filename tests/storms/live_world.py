@@ -31,6 +31,7 @@ from tajo.bigcommerce import callbacks
 from tajo.brevo import Api as BrevoApi
 from tajo.brevo import batch_outbox
 from tajo.brevo import callbacks as marketing
+from tajo.brevo.hooks import EVENTS
 from tajo.errors import Later
 from tajo.http import Clock, Patience
 from tajo.sandbox.bigcommerce import TOKEN, carts, generate
@@ -137,22 +138,29 @@ class Brittle(Ledger):
 class Wire(httpx.AsyncBaseTransport):
     """The way to an application. The process may die before a call and after it, and meanwhile life goes on.
 
-    `unsure`: the events of every call whose answer did not come, or said nothing.
+    `unsure`: the events of every call whose answer did not come, or said nothing. `asked` hears of each call.
     """
 
     def __init__(
-        self, app: Any, fuse: Fuse, meanwhile: Callable[[], Awaitable[None]], unsure: Counter[str]
+        self,
+        app: Any,
+        fuse: Fuse,
+        meanwhile: Callable[[], Awaitable[None]],
+        unsure: Counter[str],
+        asked: Callable[[httpx.Request], None] = lambda _: None,
     ) -> None:
         self._way = httpx.ASGITransport(app)
         self._fuse = fuse
         self._meanwhile = meanwhile
         self._unsure = unsure
+        self._asked = asked
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         events = _events(request)
         self._unsure.update(events)
         self._fuse.burn()
         await self._meanwhile()
+        self._asked(request)
         answer = await self._way.handle_async_request(request)
         self._fuse.burn()
         if answer.status_code < 500:
@@ -198,7 +206,7 @@ class Wired(Wiring):
             TOKEN,
             api_url="http://sandbox",
             clock=street.clock,
-            transport=Wire(street.shop.app, self._fuse, street.meanwhile, street.unsure),
+            transport=Wire(street.shop.app, self._fuse, street.meanwhile, street.unsure, street.asked),
         )
         brevo = BrevoApi(
             API_KEY,
@@ -246,8 +254,7 @@ class Street:
         file = self.folder / "tajo.yaml"
         file.write_text(CONFIG)
         self._settings = config.load(file, {})
-        events = ["unsubscribed", "spam", "hardBounce"]
-        hook = {"type": "marketing", "events": events, "url": "https://tajo.example/hooks"}
+        hook = {"type": "marketing", "events": EVENTS, "url": "https://tajo.example/hooks"}
         assert (await self.brevo("POST", "/webhooks", hook)).status_code == 201
 
     async def end(self) -> None:
@@ -325,9 +332,18 @@ class Street:
             self._mail("store", json.dumps(body).encode())
         self._raised = len(raised)
 
+    def asked(self, request: httpx.Request) -> None:
+        """Note whose consent Tajo takes in the store."""
+        if request.method == "PUT" and "/customers/subscribers/" in request.url.path:
+            taken = int(request.url.path.rpartition("/")[2])
+            self.history.taken |= {
+                row["email"].lower() for row in self.shop.store.subscribers if row["id"] == taken
+            }
+
     def _hear_brevo(self, request: httpx.Request) -> httpx.Response:
         for who in marketing.read(request.content):
-            self.history.unsubscribed.setdefault(who.email, []).append(self.shop.now)
+            if who.sure:  # nobody here blocklists by hand: all else is an echo
+                self.history.unsubscribed.setdefault(who.email, []).append(self.shop.now)
         self._mail("brevo", request.content)
         return httpx.Response(200)
 
@@ -342,13 +358,13 @@ class Street:
     async def deliver(self, ledger: Ledger) -> None:
         """Take in what has arrived, by the inbox's own statements, but without its thread."""
         notices: list[tuple[str, Notice]] = []
-        gone: list[str] = []
+        gone: list[marketing.Unsubscribe] = []
         while self._post and self._post[0][0] <= self.shop.now:
             _, _, sender, body = heappop(self._post)
             if sender == "store":
                 notices.append((NAME, callbacks.read(body)))
             else:
-                gone += [who.email for who in marketing.read(body)]
+                gone += marketing.read(body)
         if notices:
             async with ledger.begin() as tx:
                 await tx.run_sync(self._inbox._keep, notices)
@@ -356,7 +372,8 @@ class Street:
             for _, notice in notices:
                 heard |= {uuid: max(notice.created, heard.get(uuid, 0.0)) for uuid in notice.carts}
         if gone:
-            await unsubscribes.note(ledger, [NAME], gone)
+            said = [who.email for who in gone if who.sure]
+            await unsubscribes.note(ledger, [NAME], said, [who.email for who in gone if not who.sure])
 
     # --- Tajo
 
@@ -389,7 +406,9 @@ class Street:
     async def follow(self, line: Line, ledger: Ledger) -> None:
         await line.connector.send_due()
         await line.connector.follow()
-        await unsubscribes.write_back(ledger, NAME, line.source, lambda _: None, self.clock.now())
+        await unsubscribes.write_back(
+            ledger, NAME, line.source, line.destination.actions, lambda _: None, self.clock.now()
+        )
 
     async def live_since(self) -> float:
         ledger = await open_ledger(f"sqlite:///{self.folder}/tajo.db", SECRET)

@@ -106,6 +106,8 @@ def _consent(history: History, email: str, wish: bool, row: Row) -> Iterator[str
         yield f"{email} agreed, and is blocklisted"
     if wish and not blocked and left and left[-1] > history.wishes[email][-1][0]:
         yield f"{email} unsubscribed in Brevo, and is free again"
+    if email in history.taken and not left:
+        yield f"{email} never unsubscribed, and lost the consent in the store"
 
 
 def orders(history: History, found: list[Row]) -> Iterator[str]:

@@ -37,11 +37,13 @@ class Malformed(TajoError):
 class Unsubscribe(Struct, frozen=True):
     """Somebody does not want marketing mail any more. `email` in lower case.
 
-    `at`: when, seconds since 1970; 0 where Brevo does not say. Our own blocklisting comes back as one, too.
+    `at`: when, seconds since 1970; 0 where Brevo does not say. `sure`: it is their own word. Otherwise the
+    contact was blocklisted at that moment, by somebody's hand or by our own writing, and may be free by now.
     """
 
     email: str
     at: float = 0.0
+    sure: bool = True
 
 
 class Trust(Struct, frozen=True):
@@ -62,7 +64,10 @@ class Trust(Struct, frozen=True):
 
 
 def read(body: bytes) -> list[Unsubscribe]:
-    """Who unsubscribed, complained or was blocklisted, in the order of the body; empty if it tells of none.
+    """Who unsubscribed, complained or was blocklisted, each once, by where the body first tells of it.
+
+    A person's own word counts before anything else that is told of them. Whose block is lifted again by a
+    later entry, which bears no earlier date, is not told of.
 
     Raises `Malformed` where the body is neither a JSON object nor a list.
     """
@@ -72,7 +77,17 @@ def read(body: bytes) -> list[Unsubscribe]:
         raise Malformed("the body is no JSON") from None
     if not isinstance(said, dict | list):
         raise Malformed("a callback is an object or a list of them")
-    return [told for event in _events(said) for told in _unsubscribes(event)]
+    found: dict[str, Unsubscribe] = {}
+    for one, gone in (told for event in _events(said) for told in _told(event)):
+        before = found.get(one.email)
+        if one.sure or (gone and not before):
+            found[one.email] = one
+        elif before and not before.sure and one.at >= before.at:
+            if gone:
+                found[one.email] = one
+            else:
+                del found[one.email]
+    return list(found.values())
 
 
 def _events(said: dict[str, Any] | list[Any]) -> Iterator[dict[str, Any]]:
@@ -85,24 +100,25 @@ def _events(said: dict[str, Any] | list[Any]) -> Iterator[dict[str, Any]]:
             yield from (event for event in part if isinstance(event, dict))
 
 
-def _unsubscribes(event: dict[str, Any]) -> Iterator[Unsubscribe]:
+def _told(event: dict[str, Any]) -> Iterator[tuple[Unsubscribe, bool]]:
+    """Of whom an event tells that they have left, or (False) that they are not blocklisted any more."""
     word, at = str(event.get("event")).lower(), _moment(event)
-    if word in LEAVING:
-        gone = [event]
-    elif word in CHANGED:
-        content = event.get("content")
-        entries = content if isinstance(content, list) else [content]
-        gone = [entry for entry in entries if isinstance(entry, dict) and _blocked(entry)]
-    else:
-        return
-    for entry in gone:
+    content = event.get("content") if word in CHANGED else event if word in LEAVING else None
+    for entry in content if isinstance(content, list) else [content]:
+        if not isinstance(entry, dict):
+            continue
+        gone = word in LEAVING or _blocked(entry)
         email = _email(entry.get("email")) or _email(event.get("email"))
-        if email:
-            yield Unsubscribe(email, at)
+        if email and gone is not None:
+            yield Unsubscribe(email, at, word in LEAVING), gone
 
 
-def _blocked(entry: Mapping[str, Any]) -> bool:
-    return any(entry.get(name) in (True, "true") for name in BLOCKED)
+def _blocked(entry: Mapping[str, Any]) -> bool | None:
+    """Whether the contact is blocklisted now; None where the change was another one."""
+    said = [entry.get(name) for name in BLOCKED]
+    if any(flag in (True, "true") for flag in said):
+        return True
+    return False if any(flag in (False, "false") for flag in said) else None
 
 
 def _email(value: Any) -> str:

@@ -118,6 +118,16 @@ async def drop(tx: Tx, connector: str, kind: str, names: Collection[bytes]) -> N
     )
 
 
+async def drop_as_read(tx: Tx, connector: str, kind: str, row: Waiting) -> None:
+    """This need not wait any more, unless it was put anew since then: nothing is sealed alike twice."""
+    o = outgoing.c
+    await tx.execute(
+        delete(outgoing).where(
+            o.connector == connector, o.resource == kind, o.name == row.name, o.sealed == row.sealed
+        )
+    )
+
+
 async def put_off(tx: Tx, connector: str, kind: str, until: Mapping[bytes, float]) -> None:
     """These may not go before a moment: name to seconds since 1970."""
     if not until:

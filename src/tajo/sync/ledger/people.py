@@ -9,14 +9,17 @@ from msgspec import Struct, field, structs
 from sqlalchemy import Select, and_, case, delete, exists, func, or_, select, tuple_, update
 
 from tajo.sync.ledger.carts import ABANDONED
+from tajo.sync.ledger.outgoing import CONTACTS
 from tajo.sync.ledger.store import Row, Tx, upsert
 from tajo.sync.ledger.tables import (
     carts,
+    connectors,
     contacts,
     customers,
     departed,
     guests,
     orders,
+    outgoing,
     phones,
     subscribers,
 )
@@ -384,6 +387,20 @@ async def lift_blocks(tx: Tx, connector: str, people: Collection[bytes]) -> None
         .where(contacts.c.connector == connector, contacts.c.person.in_(people), contacts.c.blocked_by_us)
         .values(blocked_by_us=False)
     )
+
+
+async def blocked_by_us(tx: Tx, person: bytes) -> bool:
+    """Whether we blocklisted this contact, for any of the stores, or may have, by what waits to be told.
+
+    All stores share the destination's account.
+    """
+    c, o = contacts.c, outgoing.c
+    stores = select(connectors.c.connector)
+    told = exists().where(c.connector.in_(stores), c.person == person, c.blocked_by_us)
+    waits = exists().where(
+        o.connector.in_(stores), o.resource == CONTACTS, o.name == person, o.blocked.is_(True)
+    )
+    return bool(await tx.scalar(select(or_(told, waits))))
 
 
 async def miss_contacts(tx: Tx, connector: str, before: float) -> int:
