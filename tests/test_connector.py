@@ -11,13 +11,13 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from tajo.errors import Busy, Mend
+from tajo.errors import Busy, Later, Mend
 from tajo.sync.account import Account
 from tajo.sync.connector import PARTS, Connector
-from tajo.sync.ledger import queue
+from tajo.sync.ledger import queue, runs
 from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import Ledger, open_ledger
-from tajo.sync.model import Category, Key, Product, Resource, Variant
+from tajo.sync.model import Batch, Category, Key, Product, Resource, Variant
 from tajo.sync.weigh import Policy
 from tests.memory import DAY_ONE, MemoryPlatform, MemoryStore, Ticking, customer, order, refund, subscriber
 
@@ -37,13 +37,18 @@ class Shop:
     url: str
 
     async def sync(
-        self, *, full: bool = False, rules: str = "r1", resources: frozenset[Resource] | None = None
+        self,
+        *,
+        full: bool = False,
+        rules: str = "r1",
+        resources: frozenset[Resource] | None = None,
+        believe_losses: bool = False,
     ) -> Account:
         policy = Policy(resources=ALL, counted=COUNTED, unfinished=frozenset({0}), rules=rules, overlap=0.0)
         connector = Connector("shop", self.store, self.platform, self.ledger, policy, self.clock)
         await connector.open()
         async with connector.attended():
-            return await connector.sync(full=full, resources=resources)
+            return await connector.sync(full=full, resources=resources, believe_losses=believe_losses)
 
     async def replay(self, *keys: Key) -> Account:
         policy = Policy(resources=ALL, counted=COUNTED, unfinished=frozenset({0}), rules="r1")
@@ -427,3 +432,104 @@ async def test_an_account_tells_of_its_own_calls_alone(shop: Shop) -> None:
         again = await connector.sync(full=True)
     assert again.destination_calls == 0
     assert again.source_calls == shop.store.calls - first.source_calls
+
+
+class TestDisbelief:
+    """A list that lost much is not believed; that is a matter of this list alone."""
+
+    LOST = range(1, 16)
+
+    @pytest.fixture(autouse=True)
+    async def synced(self, shop: Shop) -> None:
+        shop.store.put(R.PRODUCTS, *(Product(id=n, name="P", price=Decimal(1)) for n in range(1, 41)))
+        shop.store.put(R.CATEGORIES, *(Category(id=n, name="C") for n in range(1, 41)))
+        shop.store.put(R.CUSTOMERS, *(customer(n, f"c{n}@x.test") for n in range(1, 41)))
+        shop.store.put(R.ORDERS, *(order(n, f"c{n}@x.test", customer_id=n) for n in range(1, 41)))
+        shop.store.put(R.SUBSCRIBERS, *(subscriber(n, f"c{n}@x.test", granted=True) for n in range(1, 41)))
+        await shop.sync()
+        shop.told()
+
+    def lose(self, shop: Shop, resource: Resource) -> None:
+        for number in self.LOST:
+            del shop.store.records[resource][number]
+
+    async def last_run(self, shop: Shop) -> runs.RunRecord:
+        async with shop.ledger.begin() as tx:
+            found = await runs.last_run(tx, "shop")
+        assert found is not None
+        return found
+
+    @pytest.mark.parametrize(
+        "resource", [R.CATEGORIES, R.PRODUCTS, R.ORDERS, R.SUBSCRIBERS, R.CUSTOMERS], ids=str
+    )
+    async def test_whatever_list_it_is_the_sync_ends_deletes_nothing_and_heals_contacts(
+        self, shop: Shop, resource: Resource
+    ) -> None:
+        self.lose(shop, resource)
+        shop.store.put(R.CUSTOMERS, replace(customer(30, "c30@x.test"), first_name="Healed"))
+        shop.store.put(R.ORDERS, order(31, "c31@x.test", "77", customer_id=31))
+        account = await shop.sync(full=True)
+        assert account.troubles == [
+            f"{resource}: 15 of 40 are missing in the store's list, so nothing is deleted. "
+            "If they are gone, run `tajo sync --full --believe-losses`"
+        ]
+        assert sorted(shop.told()) == ["customers/30", "customers/31", "orders/31"]
+        run = await self.last_run(shop)
+        assert (run.state, run.mode, run.account["troubles"]) == ("done", "full", account.troubles)
+
+    async def test_later_syncs_read_what_changed_and_are_clean_until_the_next_full_one(
+        self, shop: Shop
+    ) -> None:
+        self.lose(shop, R.PRODUCTS)
+        await shop.sync(full=True)
+        shop.told()
+        for number in (20, 21):
+            changed = customer(number, f"c{number}@x.test", first_name="New", modified=shop.clock.moment)
+            shop.store.put(R.CUSTOMERS, changed)
+            account = await shop.sync()
+            assert (account.mode, account.troubles) == ("incremental", [])
+            assert shop.told() == [f"customers/{number}"]
+        assert "15 of 40" in (await shop.sync(full=True)).troubles[0]
+
+    async def test_what_a_disbelieved_list_did_not_show_and_later_tells_is_told(self, shop: Shop) -> None:
+        shown = shop.clock.moment
+        kept = dict(shop.store.records[R.PRODUCTS])
+        self.lose(shop, R.PRODUCTS)
+        await shop.sync(full=True)
+        shop.told()
+        shop.store.records[R.PRODUCTS] = kept  # the fault is over
+        shop.store.put(R.PRODUCTS, Product(id=3, name="Changed", price=Decimal(1), modified=shown))
+        account = await shop.sync()
+        assert (account.mode, account.troubles) == ("incremental", [])
+        assert shop.told() == ["products/3"]
+
+    async def test_a_humans_word_ends_it_for_good(self, shop: Shop) -> None:
+        self.lose(shop, R.PRODUCTS)
+        await shop.sync(full=True)
+        shop.told()
+        assert (await shop.sync(full=True, believe_losses=True)).clean
+        assert sorted(shop.told()) == sorted(f"products/{number}" for number in self.LOST)
+        assert (await shop.sync(full=True)).clean  # what was told as gone is no loss any more
+        assert shop.told() == []
+
+    async def test_a_list_that_could_not_be_read_keeps_the_sync_open(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.lose(shop, R.PRODUCTS)
+
+        async def unread(*_: object, **__: object) -> AsyncIterator[Batch]:
+            raise Later("the store does not answer", 1.0)
+            yield
+
+        pages = shop.store.pages
+        monkeypatch.setattr(
+            shop.store, "pages", lambda r, **how: (unread if r is R.CATEGORIES else pages)(r, **how)
+        )
+        cut = await shop.sync(full=True)
+        assert [trouble.partition(":")[0] for trouble in cut.troubles] == ["categories"]
+        assert cut.tally(R.CUSTOMERS).done  # contacts are not composed of categories
+        assert (await self.last_run(shop)).state == "running"
+        monkeypatch.undo()
+        gone_on = await shop.sync()
+        assert "15 of 40" in gone_on.troubles[0]
+        assert (await self.last_run(shop)).state == "done"

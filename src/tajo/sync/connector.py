@@ -47,6 +47,9 @@ LANES: tuple[tuple[Resource, ...], ...] = (
 #: What comes of people; it is written last.
 PEOPLE = frozenset({Resource.CUSTOMERS, Resource.GUESTS})
 
+#: What no contact is composed of: trouble with it keeps nobody's contact waiting.
+BESIDE = frozenset({Resource.CATEGORIES, Resource.PRODUCTS})
+
 #: What can be read as a list.
 LISTED = frozenset({Resource.CUSTOMERS}).union(*LANES)
 
@@ -130,6 +133,7 @@ class Connector:
         self._live_since = self._started
         self._met_everybody = False  # every account was met at least once
         self._believe_losses = False
+        self._cut_short: set[str] = set()  # what of this sync came to no end, and is to be gone on with
         self._run: runs.RunRecord | None = None
         self._noted = 0.0
         self._everybody_ahead = False
@@ -170,16 +174,17 @@ class Connector:
         """Bring the destination up to date with the store; `full` looks at everything again.
 
         To be called while it is `attended`. A sync that was cut off is gone on with. `believe_losses`:
-        a list that lost much is right. Raises `Mend` when a human must act; what was done until then
+        a list that lost much is right; one that is not believed is a trouble, and read whole again by the
+        next full sync. Raises `Mend` when a human must act; what was done until then
         stays done.
         """
         self._begin_account()
-        self._believe_losses = believe_losses
+        self._believe_losses, self._cut_short = believe_losses, set()
         wanted = self._policy.resources & (resources or self._policy.resources)
         if Resource.CUSTOMERS in wanted:  # a contact without its orders would be a wrong one
             wanted |= PARTS["orders"] & self._policy.resources
         with span("sync", self.name) as here:
-            if await self._round(wanted, full=full) and not self.account.troubles:
+            if await self._round(wanted, full=full) and not self._cut_short:
                 # What changed after the killed run had passed it is met now.
                 await self._round(wanted, full=False)
             here.set_attributes({"tajo.run": self.account.run, "tajo.mode": self.account.mode})
@@ -196,8 +201,9 @@ class Connector:
             await self._patiently("contacts", self._census(run))
         await self._patiently("sync", self._lanes(wanted))
         await self._drain(wanted - PEOPLE)
-        # A contact written without its orders and wishes would be a wrong one.
-        if Resource.CUSTOMERS in wanted and not self.account.troubles:
+        # A contact written without its orders and wishes would be a wrong one. What a list is not believed
+        # to have lost is remembered, so that contacts are composed of it.
+        if Resource.CUSTOMERS in wanted and self._cut_short <= BESIDE:
             await self._patiently("customers", self._people())
         await self._shipping.finish()
         self._shipping.just_met = False
@@ -339,7 +345,7 @@ class Connector:
 
     async def _end(self, run: runs.RunRecord, *, whole: bool) -> None:
         self._measure()
-        if self.account.troubles:  # it stays open, and the next sync goes on with it
+        if self._cut_short:  # it stays open, and the next sync goes on with it
             return
         async with self._ledger.begin() as tx:
             if whole:
@@ -420,6 +426,7 @@ class Connector:
             if not isinstance(worst, Later):
                 raise worst from None
             self.account.troubles.append(f"{what}: {worst}")
+            self._cut_short.add(what)
             return False
         return True
 
@@ -484,7 +491,7 @@ class Connector:
         """The sweep is over, and what it should have met and did not is looked at."""
         self._barred.pop(resource, None)
         if not await self._look_for_missing(resource):
-            return
+            return  # the next one looks as far back as this one would have
         started_at = self._sweeping[resource].started_at
         async with self._ledger.begin() as tx:
             await runs.end_sweep(tx, self.name, resource, started_at - self._policy.overlap)
@@ -496,10 +503,11 @@ class Connector:
             return True
         async with self._ledger.begin() as tx:
             missing, known_ones = await unmet.unmet(tx, self.name, resource, position.started_at)
-            limit = max(LOST_FEW, LOST_SHARE * known_ones)
-            if missing and len(missing) > limit and not self._believe_losses:
+            lost = weigh.told_as_there(self._destination, resource, missing)
+            known_ones -= len(missing) - len(lost)
+            if _too_many(len(lost), known_ones) and not self._believe_losses:
                 self.account.troubles.append(
-                    f"{resource}: {len(missing):,} of {known_ones:,} are missing in the store's list, so "
+                    f"{resource}: {len(lost):,} of {known_ones:,} are missing in the store's list, so "
                     "nothing is deleted. If they are gone, run `tajo sync --full --believe-losses`"
                 )
                 return False
@@ -650,3 +658,8 @@ class Connector:
         async with self._ledger.begin() as tx:
             ids = await people.orphans(tx, self.name)
             await queue.enqueue(tx, self.name, [Key(Resource.ORDERS, id_) for id_ in ids], now=self._now())
+
+
+def _too_many(lost: int, known_ones: int) -> bool:
+    """Whether so great a loss is not believed at once."""
+    return lost > max(LOST_FEW, LOST_SHARE * known_ones)

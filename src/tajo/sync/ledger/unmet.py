@@ -1,30 +1,34 @@
-"""What a full listing did not show."""
+"""What a full listing did not show, and what is known to exist."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, null, select
 
 from tajo.sync.ledger.store import Tx
 from tajo.sync.ledger.tables import customers, known, orders, subscribers
 from tajo.sync.model import Resource
 
 
-async def unmet(tx: Tx, connector: str, resource: Resource, since: float) -> tuple[list[int], int]:
-    """The ids that are known but were not read since then, and how many are known.
+async def unmet(
+    tx: Tx, connector: str, resource: Resource, since: float
+) -> tuple[dict[int, bytes | None], int]:
+    """What is known but was not read since then, and how many are known.
 
-    Archived orders need not show in lists, and are known to be.
+    By id the fingerprint that was told last of a thing that is told by itself, None of all else. Archived
+    orders need not show in lists, and are known to be.
     """
     table, *where = _known(resource)
     if table is None:
-        return [], 0
+        return {}, 0
     all_of_them = [table.c.connector == connector, *where]
     total = await tx.scalar(select(func.count()).select_from(table).where(*all_of_them)) or 0
-    ids = await tx.scalars(
-        select(table.c.id).where(*all_of_them, table.c.read_at < since).order_by(table.c.id)
+    told = table.c.fingerprint if table is known else null()
+    rows = await tx.execute(
+        select(table.c.id, told).where(*all_of_them, table.c.read_at < since).order_by(table.c.id)
     )
-    return list(ids), total
+    return {row[0]: row[1] for row in rows}, total
 
 
 def _known(resource: Resource) -> tuple[Any, *tuple[ColumnElement[bool], ...]]:

@@ -8,7 +8,7 @@ destination.
 from tajo.sync.weigh.carts import carts
 from tajo.sync.weigh.contacts import customers, farewells, guests, subscribers
 from tajo.sync.weigh.desk import Desk, Policy, Ticket, Weighed
-from tajo.sync.weigh.goods import categories, products
+from tajo.sync.weigh.goods import categories, products, told_as_there
 from tajo.sync.weigh.orders import orders, refunds
 
 __all__ = [
@@ -25,4 +25,5 @@ __all__ = [
     "products",
     "refunds",
     "subscribers",
+    "told_as_there",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -12,6 +12,7 @@ from tajo.sync.ledger import erasure, known, prices, queue, wishes
 from tajo.sync.ledger.store import Tx
 from tajo.sync.model import Batch, Category, Event, EventKind, Key, Product, Resource, Write
 from tajo.sync.moments import moment
+from tajo.sync.ports import Destination
 from tajo.sync.weigh.carts import as_seen
 from tajo.sync.weigh.desk import SCALE, Desk, Ticket, Weighed, readable, told
 
@@ -49,6 +50,23 @@ async def products(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
     if Resource.CARTS in desk.policy.resources:
         await _prices(tx, desk, batch, weighed, fresh)
     return weighed
+
+
+def told_as_there(
+    destination: Destination, resource: Resource, told: Mapping[int, bytes | None]
+) -> frozenset[int]:
+    """Of these those that the destination takes for existing: what is gone already cannot be lost again.
+
+    `told`: by id the fingerprint that was told last, empty if that is uncertain, and None of what is not
+    told by itself.
+    """
+
+    def gone(id_: int) -> bytes:
+        if resource is Resource.PRODUCTS:
+            return destination.gone_product(id_, [])[0].fingerprint
+        return destination.gone_category(id_).fingerprint
+
+    return frozenset(id_ for id_, last in told.items() if last is None or (last and last != gone(id_)))
 
 
 async def _stock(tx: Tx, desk: Desk, batch: Batch, weighed: Weighed, found: Sequence[Product]) -> None:
