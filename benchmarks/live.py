@@ -14,17 +14,19 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from benchmarks.ingestion import Row, request, send
-from benchmarks.shop import Shop, open_shop
+from benchmarks.shop import BATCH, Shop, open_shop
 from tajo import config, webhooks
 from tajo.bigcommerce.callbacks import Trust
 from tajo.demo.wires import Exchange, latencies, share, stretched
 from tajo.wiring import open_wiring
+from tajo.worker import MOST_GATHERED
 
 NAME = "bigcommerce"
 CHANGES, PACE = 240, 3.0
@@ -38,7 +40,7 @@ def live() -> Iterator[Row]:
         yield from asyncio.run(_singly(shop))
     with open_shop("--customers", 1, "--orders", 0, "--products", PRODUCTS) as shop:
         shop.sync()
-        yield from asyncio.run(_burst(shop))
+        yield from asyncio.run(_bursts(shop))
 
 
 async def _singly(shop: Shop) -> list[Row]:
@@ -71,32 +73,71 @@ async def _singly(shop: Shop) -> list[Row]:
     ]
 
 
-async def _burst(shop: Shop) -> list[Row]:
-    """All products change and nobody says so; then the notices of it come all at once, and many times."""
-    mode = "sync_mode: batch"  # no webhooks but those that are sent here
-    async with _serving(shop.env, mode) as url:
-        await _settled(shop)
-        products = _held(shop.store, "products")
-        async with httpx.AsyncClient(timeout=60) as panel:
-            for row in products:
-                # a description is told of the product alone, not of its variants
-                await _change(panel, shop, f"/v3/catalog/products/{row['id']}", {"description": "Changed"})
-        reads, writes = shop.counts("store"), shop.counts("account")
-        trust = await _trust(shop)
-        dice = random.Random(1)
-        ids = [row["id"] for row in products]
-        named = [*ids, *dice.choices(ids, k=NOTICES - len(ids))]
-        dice.shuffle(named)
-        requests = [request(trust, NAME, "product/updated", id_, number) for number, id_ in enumerate(named)]
-        load = await send(int(httpx.URL(url).port or 0), requests)
-        await _settled(shop)
+async def _bursts(shop: Shop) -> list[Row]:
+    """A description is told of the product alone, a price of its variants, too, but those with their own."""
+    products = _held(shop.store, "products")
+    alone = {str(product["id"]) for product in products}
+    variants = {
+        f"{product['id']}-{variant['id']}"
+        for product in products
+        for variant in product["variants"]
+        if variant["option_values"] and not variant["price"]
+    }
+    async with _serving(shop.env, "sync_mode: batch") as url:  # no webhooks but those that are sent here
+        port = int(httpx.URL(url).port or 0)
+        text = {"description": "Changed"}
+        rows = await _burst(shop, port, text, alone, text, most_writes=12)
+        price, shown = {"price": 4321, "sale_price": 0}, {"price": 4321}
+        floor = ceil(len(alone | variants) / BATCH)
+        rows += await _burst(shop, port, price, alone | variants, shown, most_writes=floor)
+    return rows
+
+
+async def _burst(
+    shop: Shop, port: int, change: dict[str, Any], ids: set[str], shown: dict[str, Any], *, most_writes: int
+) -> list[Row]:
+    """All products change and nobody says so; then the notices of it come all at once, and many times.
+
+    In the end Brevo must hold `shown` of all `ids`, which are its own.
+    """
+    await _settled(shop)
+    products = [row["id"] for row in _held(shop.store, "products")]
+    async with httpx.AsyncClient(timeout=60) as panel:
+        for id_ in products:
+            await _change(panel, shop, f"/v3/catalog/products/{id_}", change)
+    reads, writes = shop.counts("store"), shop.counts("account")
+    trust = await _trust(shop)
+    dice = random.Random(1)
+    named = [*products, *dice.choices(products, k=NOTICES - len(products))]
+    dice.shuffle(named)
+    requests = [request(trust, NAME, "product/updated", id_, number) for number, id_ in enumerate(named)]
+    load = await send(port, requests)
+    await _told(shop, ids, shown)
+    await _settled(shop)
     reads, writes = shop.counts("store") - reads, shop.counts("account") - writes
-    took = f"  {NOTICES:,} notices about {len(ids):,} products, {load.statuses[200]:,} thanked for"
+    took = f"  {NOTICES:,} notices: another {next(iter(change))} of {len(products):,} products"
     return [
         (took, f"{load.seconds:.1f} s", "", ""),
+        ("  thanked for", f"{load.statuses[200]:,}", f"{NOTICES:,}", f"{load.statuses[200] / NOTICES:.3f}"),
         ("reads that they cost", f"{reads.total():,}", "6", f"{reads.total() / 6:.2f}"),
-        ("writes that they cost", f"{writes.total():,}", "12", f"{writes.total() / 12:.2f}"),
+        (
+            f"writes that they cost, of {len(ids):,} products and variants",
+            f"{writes.total():,}",
+            f"{most_writes}",
+            f"{writes.total() / most_writes:.2f}",
+        ),
     ]
+
+
+async def _told(shop: Shop, ids: set[str], shown: dict[str, Any]) -> None:
+    """Wait until Brevo holds this of all of them. Raises `RuntimeError` after a minute."""
+    until = time.monotonic() + 60
+    while left := ids - {
+        row["id"] for row in _held(shop.account, "products") if shown.items() <= row.items()
+    }:
+        if time.monotonic() > until:
+            raise RuntimeError(f"Brevo was not told of {len(left):,} of {len(ids):,} products and variants")
+        await asyncio.sleep(0.5)
 
 
 def _within(what: str, seconds: list[float], part: float, most: int) -> Row:
@@ -158,10 +199,10 @@ async def _trust(shop: Shop) -> Trust:
 
 
 async def _settled(shop: Shop) -> None:
-    """Wait until neither side has been called for two seconds; five minutes at the most."""
+    """Wait until neither side has been called for as long as a burst may gather; five minutes at the most."""
     before, since = None, time.monotonic()
     async with asyncio.timeout(300):
-        while time.monotonic() < since + 2:
+        while time.monotonic() < since + MOST_GATHERED + 1:
             await asyncio.sleep(0.2)
             now = shop.counts("store"), shop.counts("account")
             if now != before:
