@@ -243,7 +243,7 @@ class Worker:
                     self._wiring.ledger,
                     self.name,
                     line.source,
-                    line.destination.actions,
+                    line.destination,
                     self._say,
                     self._clock.now(),
                 )

@@ -397,14 +397,14 @@ async def serve(
         await webhooks.health(wiring, NAME, store)
         await line.connector.newest()
         for topic, id_ in await happen(merchant, orders, products, people, tree):
-            await handle_webhook(wiring, NAME, topic, {"id": id_})
+            await handle_webhook(wiring, NAME, topic, {"id": id_}, lambda _: None)
         await line.connector.follow()
         wish = {"email": "leaver@example.com", "consents": ["marketing_newsletter"]}
         await merchant.shop("POST", "/v3/customers/subscribers", wish)
         for said, blocked in (([wish["email"]], []), ([], [wish["email"]])):
             await unsubscribes.note(wiring.ledger, [NAME], said, blocked)
             await unsubscribes.write_back(
-                *(wiring.ledger, NAME, line.source, line.destination.actions),
+                *(wiring.ledger, NAME, line.source, line.destination),
                 *(lambda _: None, store.clock.now()),
             )
         await line.connector.sync()

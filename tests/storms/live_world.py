@@ -407,7 +407,7 @@ class Street:
         await line.connector.send_due()
         await line.connector.follow()
         await unsubscribes.write_back(
-            ledger, NAME, line.source, line.destination.actions, lambda _: None, self.clock.now()
+            ledger, NAME, line.source, line.destination, lambda _: None, self.clock.now()
         )
 
     async def live_since(self) -> float:

@@ -26,6 +26,7 @@ from tajo.brevo.requests import request
 from tajo.brevo.rules import Rules
 from tajo.brevo.tracing import Traced
 from tajo.http import Clock
+from tajo.sync.automation import Standing
 from tajo.sync.model import (
     Category,
     Contact,
@@ -100,6 +101,10 @@ class BrevoDestination:
             offset += PAGE
             if len(rows) < PAGE:
                 return
+
+    async def standing(self, email: str) -> Standing:
+        """How this contact stands at Brevo now. Raises `Later` and `Mend`."""
+        return await self.actions.standing(email)
 
     # --- rendering
 
