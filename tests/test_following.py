@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from itertools import count
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -24,7 +25,7 @@ from tajo.errors import Later, Mend, TajoError
 from tajo.sync import unsubscribes
 from tajo.sync.account import Account
 from tajo.sync.automation import Standing
-from tajo.sync.connector import Connector
+from tajo.sync.connector import LISTED, Connector
 from tajo.sync.delivery import LANDING
 from tajo.sync.ledger import carts, counts, outgoing, queue, recoveries, runs
 from tajo.sync.ledger.secret import Secret
@@ -878,3 +879,183 @@ async def test_the_log_says_in_words_what_changed_and_names_nobody(shop: Shop) -
         "order 1: new or changed, on its way, order_placed",
         "guest 1: new or changed, on its way",
     ]
+
+
+class TestDenial:
+    """A look that misses much of what is known is not believed before a second one, minutes later."""
+
+    LATER = 301.0
+
+    MADE: ClassVar[dict[Resource, Callable[[int], Any]]] = {
+        R.CATEGORIES: lambda n: Category(id=n, name="C"),
+        R.PRODUCTS: lambda n: Product(id=n, name="P", price=Decimal(1)),
+        R.ORDERS: lambda n: order(n, f"c{n}@x.test", customer_id=n),
+        R.SUBSCRIBERS: lambda n: subscriber(n, f"r{n}@x.test", granted=True),
+        R.CUSTOMERS: lambda n: customer(n, f"c{n}@x.test"),
+    }
+
+    async def stocked(self, shop: Shop, resource: Resource, count: int) -> list[Key]:
+        """A store that was synced with so many of these."""
+        for made in {resource, R.CUSTOMERS} if resource is R.ORDERS else {resource}:
+            shop.store.put(made, *map(self.MADE[made], range(1, count + 1)))
+        await shop.sync()
+        shop.platform.told.clear()
+        return [Key(resource, number) for number in range(1, count + 1)]
+
+    def deleted(self, shop: Shop) -> int:
+        """Of how many Brevo was told that they are gone, or have left."""
+        gone = sum(other == {"gone": True} for other in shop.platform.others.values())
+        return gone + sum(bool(contact.get("left")) for contact in shop.platform.contacts.values())
+
+    async def waiting(self, shop: Shop) -> int:
+        async with shop.ledger.begin() as tx:
+            return await queue.count_due(tx, "shop")
+
+    @pytest.mark.parametrize("resource", MADE, ids=str)
+    async def test_one_empty_answer_deletes_nothing_and_is_forgotten(
+        self, shop: Shop, resource: Resource
+    ) -> None:
+        shop.farewell = Farewell.HARD
+        keys = await self.stocked(shop, resource, 60)
+        kept, shop.store.records[resource] = shop.store.records[resource], {}
+        await shop.follow(*keys)
+        at = shop.clock.moment + timedelta(seconds=300)
+        assert [line[:-3] for line in shop.said if "missing" in line] == [
+            f"60 of 60 {resource} are missing in the store's answer: looked at again at {at:%H:%M:%S} UTC"[
+                :-3
+            ]
+        ]
+        shop.store.records[resource] = kept
+        shop.clock.seconds += self.LATER
+        await shop.follow()
+        assert (shop.platform.told, await self.waiting(shop)) == ([], 0)
+
+    @pytest.mark.parametrize("resource", MADE, ids=str)
+    async def test_what_is_really_gone_goes_when_a_second_look_agrees(
+        self, shop: Shop, resource: Resource
+    ) -> None:
+        keys = await self.stocked(shop, resource, 60)
+        shop.store.records[resource].clear()
+        await shop.follow(*keys)
+        assert (self.deleted(shop), await self.waiting(shop)) == (0, 60)
+        shop.clock.seconds += self.LATER
+        await shop.follow()
+        assert f"60 {resource} are missing at the second look, too: they are gone" in shop.said
+        assert await self.waiting(shop) == 0
+        if resource is R.ORDERS:  # Brevo deletes no orders: they stop counting
+            assert {contact["orders"] for contact in shop.platform.contacts.values()} == {0}
+        else:
+            assert self.deleted(shop) == 60
+
+    @settings(max_examples=20, suppress_health_check=list(HealthCheck), deadline=None, derandomize=True)
+    @given(known=st.integers(1, 150), lost=st.integers(0, 150))
+    async def test_few_are_believed_at_once_and_many_are_not(self, known: int, lost: int) -> None:
+        clock = Ticking()
+        with TemporaryDirectory() as folder:
+            ledger = await open_ledger(f"sqlite:///{folder}/t.db", Secret(b"s" * 32))
+            shop = Shop(MemoryStore(now=clock, page=150), MemoryPlatform(), ledger, clock)
+            keys, lost = await self.stocked(shop, R.PRODUCTS, known), min(known, lost)
+            for number in range(1, lost + 1):
+                del shop.store.records[R.PRODUCTS][number]
+            await shop.follow(*keys)
+            assert self.deleted(shop) == (0 if lost > max(10, known / 10) else lost)
+            shop.clock.seconds += self.LATER
+            await shop.follow()
+            assert (self.deleted(shop), await self.waiting(shop)) == (lost, 0)
+            await ledger.close()
+
+    async def test_what_was_gone_already_or_was_never_known_makes_no_loss_great(self, shop: Shop) -> None:
+        keys = await self.stocked(shop, R.PRODUCTS, 60)
+        for number in range(1, 31):
+            del shop.store.records[R.PRODUCTS][number]
+        await shop.follow(*keys[:10])
+        await shop.follow(*keys[10:20])
+        await shop.follow(*keys[:25], *(Key(R.PRODUCTS, number) for number in range(100, 160)))
+        assert (self.deleted(shop), await self.waiting(shop)) == (25, 0)
+
+    async def test_what_the_second_look_finds_stays_and_only_the_rest_goes(self, shop: Shop) -> None:
+        keys = await self.stocked(shop, R.CUSTOMERS, 60)
+        kept = dict(shop.store.records[R.CUSTOMERS])
+        shop.store.records[R.CUSTOMERS].clear()
+        await shop.follow(*keys)
+        shop.store.records[R.CUSTOMERS] |= {number: kept[number] for number in range(1, 46)}
+        shop.clock.seconds += self.LATER
+        await shop.follow()
+        left = {email for email, contact in shop.platform.contacts.items() if contact.get("left")}
+        assert left == {f"c{number}@x.test" for number in range(46, 61)}
+
+    async def test_whoever_was_found_meanwhile_is_denied_anew(self, shop: Shop) -> None:
+        keys = await self.stocked(shop, R.CUSTOMERS, 60)
+        kept = shop.store.records[R.CUSTOMERS]
+        for answer in ({}, kept, {}):
+            shop.store.records[R.CUSTOMERS] = answer
+            shop.clock.seconds += self.LATER
+            await shop.follow(*keys)
+        assert (self.deleted(shop), await self.waiting(shop)) == (0, 60)
+
+    async def test_naming_them_again_brings_the_second_look_neither_sooner_nor_later(
+        self, shop: Shop
+    ) -> None:
+        keys = await self.stocked(shop, R.CUSTOMERS, 60)
+        shop.store.records[R.CUSTOMERS].clear()
+        await shop.follow(*keys)
+        for _ in range(3):
+            shop.clock.seconds += 90
+            await shop.follow(*keys[:5])  # so few would be believed if they had not been denied with many
+            assert self.deleted(shop) == 0
+        shop.clock.seconds += 31
+        await shop.follow()
+        assert self.deleted(shop) == 60
+
+    async def test_a_sync_is_no_second_look_before_its_time_but_is_one_after_it(self, shop: Shop) -> None:
+        keys = await self.stocked(shop, R.CUSTOMERS, 60)
+        shop.store.records[R.CUSTOMERS].clear()
+        await shop.follow(*keys)
+        calls = shop.store.calls
+        await shop.sync()
+        assert (self.deleted(shop), await self.waiting(shop)) == (0, 60)
+        assert shop.store.calls - calls <= len(LISTED)  # one look at each list and none at these
+        shop.clock.seconds += self.LATER
+        await shop.sync()
+        assert self.deleted(shop) == 60
+
+    async def test_a_loss_that_a_list_may_have_is_looked_at_twice_unless_a_human_has_said_so(
+        self, shop: Shop
+    ) -> None:
+        shop.store.page = 200
+        await self.stocked(shop, R.PRODUCTS, 150)
+        for number in range(1, 16):
+            del shop.store.records[R.PRODUCTS][number]
+        account = await shop.sync(full=True)
+        assert (account.clean, self.deleted(shop)) == (True, 0)
+        assert any("15 of 15 products are missing in the store's answer" in note for note in account.notes)
+        assert (await shop.sync(full=True, believe_losses=True)).clean
+        assert self.deleted(shop) == 15
+
+    @pytest.mark.parametrize("step", range(1, 12))
+    async def test_a_kill_anywhere_in_between_deletes_nothing_and_forgets_nobody(
+        self, shop: Shop, step: int
+    ) -> None:
+        keys = await self.stocked(shop, R.CUSTOMERS, 60)
+        kept = dict(shop.store.records[R.CUSTOMERS])
+        shop.store.records[R.CUSTOMERS].clear()
+        shop.store.put(R.CUSTOMERS, customer(1, "c1@x.test", first_name="New", modified=shop.clock.moment))
+        begin, steps, process = shop.ledger.begin, count(1), asyncio.current_task()
+
+        def deadly(**how: Any) -> Any:
+            # not before they are named
+            if asyncio.current_task() is process and next(steps) == step + 1:
+                raise asyncio.CancelledError
+            return begin(**how)
+
+        with pytest.MonkeyPatch.context() as patch, suppress(asyncio.CancelledError):
+            patch.setattr(shop.ledger, "begin", deadly)
+            await shop.follow(*keys)
+        assert self.deleted(shop) == 0
+        await shop.follow()
+        assert shop.platform.contacts["c1@x.test"]["name"] == "New"
+        assert (self.deleted(shop), await self.waiting(shop)) == (0, 59)
+        shop.store.records[R.CUSTOMERS] |= {number: kept[number] for number in range(2, 31)}
+        shop.clock.seconds += self.LATER
+        await shop.follow()
+        assert (self.deleted(shop), await self.waiting(shop)) == (30, 0)

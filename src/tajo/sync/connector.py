@@ -83,11 +83,13 @@ _CENSUS = "contacts"
 _GUESTS_AT_ONCE = 500
 _DRAIN_AT_ONCE = 2000
 _PUT_OFF = 300.0
+_SECOND_LOOK = 300.0
 _STOCK = 2000
 _PROGRESS_EVERY = 5.0
 _FAREWELLS_AT_ONCE = 200
 
-#: A listing that lost more than this share of what is known, and more than so many, is not believed.
+#: A listing that lost more than this share of what is known, and more than so many, is not believed; a look
+#: that did, not at once.
 LOST_SHARE, LOST_FEW = 0.1, 10
 
 
@@ -213,6 +215,7 @@ class Connector:
     async def replay(self, keys: Sequence[Key]) -> Account:
         """Look again at what is parked, whatever its payload."""
         self._begin_account()
+        self._believe_losses = False
         async with self._ledger.begin() as tx:
             before = await queue.parked_of(tx, self.name, keys)
             await queue.unpark(tx, self.name, keys)
@@ -589,7 +592,8 @@ class Connector:
                     tx,
                     self.name,
                     self._readable(resources),
-                    now=self._now() + _PUT_OFF,
+                    now=self._now(),
+                    early=_PUT_OFF,
                     queued_before=self._started,
                     limit=_DRAIN_AT_ONCE,
                 )
@@ -608,6 +612,7 @@ class Connector:
         for resource in sorted(wanted, key=list(Resource).index):
             try:
                 batch = await self._fetch(resource, sorted({key.id for key in wanted[resource]}))
+                batch = await self._believed(batch, live=live)
                 beside = await self._companions(batch, refunded, live=live)
             except Mend as why:
                 await self._bar(resource, why)
@@ -624,6 +629,44 @@ class Connector:
             aliases = [key for key in wanted[resource] if key.resource != resource]
             async with self._ledger.begin() as tx:
                 await queue.looked_at(tx, self.name, aliases, batch.read_at)
+
+    async def _believed(self, batch: Batch, *, live: bool) -> Batch:
+        """The batch without what is missing in it and not believed to be gone before a second look.
+
+        Wrong answers come as one: of few ids a look is believed. Nothing of what is put off is told or
+        forgotten, so that whoever dies meanwhile has lost nothing.
+        """
+        named = {change.key for change in batch.changes}
+        missing = {change.key for change in batch.changes if change.record is None and not change.flaw}
+        async with self._ledger.begin() as tx:
+            denied = await queue.denied(tx, self.name, named)
+            if not missing and not denied:
+                return batch
+            known_ones = await unmet.recall(tx, self.name, batch.resource, [key.id for key in named])
+            there = weigh.told_as_there(self._destination, batch.resource, known_ones)
+            fresh = missing - denied.keys()
+            lost = there & {key.id for key in fresh}
+            many = _too_many(len(lost), len(there))
+            early = {key for key in missing - fresh if batch.read_at < denied[key] + _SECOND_LOOK}
+            doubtful = early | fresh if many else early
+            if self._believe_losses and not live:
+                many, doubtful = False, set()
+            await queue.found(tx, self.name, denied.keys() - missing)
+            await queue.deny(tx, self.name, doubtful, batch.read_at, again_after=_SECOND_LOOK)
+        if many:
+            words = f"{len(lost):,} of {len(there):,} {batch.resource} are missing in the store's answer"
+            at = moment(batch.read_at + _SECOND_LOOK)
+            self._note(f"{words}: looked at again at {at:%H:%M:%S} UTC", live=live)
+        if gone := missing - fresh - doubtful:
+            words = f"{len(gone):,} {batch.resource} are missing at the second look, too: they are gone"
+            self._note(words, live=live)
+        return replace(batch, changes=[change for change in batch.changes if change.key not in doubtful])
+
+    def _note(self, words: str, *, live: bool) -> None:
+        """Somebody should know: whoever reads the log, or the account of the sync."""
+        self._journal(words)
+        if not live:
+            self.account.notes[words] += 1
 
     async def _companions(self, batch: Batch, refunded: Collection[int], *, live: bool) -> Sequence[Batch]:
         """What else must be read. A sweep has read it before, and what was `refunded` just now is known."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import and_, case, delete, func, literal, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, literal, or_, select, tuple_, update
 
 from tajo.sync.ledger.store import Tx, upsert
 from tajo.sync.ledger.tables import due, parked
@@ -63,18 +63,21 @@ async def due_keys(
     *,
     now: float,
     limit: int,
+    early: float = 0.0,
     queued_before: float = 0.0,
 ) -> dict[Key, float]:
     """What of these resources is to be looked at by now, and since when, one resource after the other.
 
-    Of each the oldest first. What was queued before a moment need not be due yet.
+    Of each the oldest first. `early`: so many seconds before its time. What was queued before a moment need
+    not be due yet. A second look at what was denied is never early.
     """
+    hurried = or_(due.c.at <= now + early, due.c.queued_at < queued_before)
     rows = await tx.execute(
         select(due.c.resource, due.c.id, due.c.at)
         .where(
             due.c.connector == connector,
             due.c.resource.in_(resources),
-            or_(due.c.at <= now, due.c.queued_at < queued_before),
+            or_(due.c.at <= now, and_(hurried, due.c.denied_at.is_(None))),
         )
         .order_by(due.c.resource, due.c.at, due.c.id)
         .limit(limit)
@@ -93,6 +96,46 @@ async def looked_at(tx: Tx, connector: str, keys: Collection[Key], read_at: floa
                 due.c.queued_at <= read_at,
             )
         )
+
+
+async def deny(tx: Tx, connector: str, keys: Set[Key], read_at: float, *, again_after: float) -> None:
+    """A look did not find these and is not believed: they are looked at again, so many seconds after the
+    first such look."""
+    before = await denied(tx, connector, keys)
+    first = {key: before.get(key, read_at) for key in keys}
+    for moment in set(first.values()):
+        some = [key for key in keys if first[key] == moment]
+        await enqueue(tx, connector, some, now=read_at, at=moment + again_after)
+    for resource, ids in _by_resource(keys - before.keys()):
+        await tx.execute(update(due).where(*_these(connector, resource, ids)).values(denied_at=read_at))
+
+
+async def denied(tx: Tx, connector: str, keys: Collection[Key]) -> dict[Key, float]:
+    """Of these keys those that a look did not find that was not believed, and when the first of them was."""
+    found: dict[Key, float] = {}
+    for resource, ids in _by_resource(keys):
+        rows = await tx.execute(
+            select(due.c.id, due.c.denied_at).where(
+                *_these(connector, resource, ids), due.c.denied_at.is_not(None)
+            )
+        )
+        found |= {Key(Resource(resource), row.id): row.denied_at for row in rows}
+    return found
+
+
+async def found(tx: Tx, connector: str, keys: Collection[Key]) -> None:
+    """These are there after all."""
+    for resource, ids in _by_resource(keys):
+        await tx.execute(update(due).where(*_these(connector, resource, ids)).values(denied_at=None))
+
+
+def _by_resource(keys: Collection[Key]) -> Iterable[tuple[str, list[int]]]:
+    for resource in {key.resource for key in keys}:
+        yield resource, [key.id for key in keys if key.resource == resource]
+
+
+def _these(connector: str, resource: str, ids: Collection[int]) -> tuple[ColumnElement[bool], ...]:
+    return due.c.connector == connector, due.c.resource == resource, due.c.id.in_(ids)
 
 
 async def next_due(tx: Tx, connector: str, resources: Collection[Resource]) -> float | None:

@@ -43,7 +43,7 @@ HURRY = 0.5
 _MIGRATION = 0x74616A6F
 
 #: The version of the tables that the code expects.
-LATEST = "0008"
+LATEST = "0009"
 
 
 class Ledger:

@@ -323,13 +323,15 @@ tallies = _table(
     Column("last", Double, nullable=False),
 )
 
-#: What is to be looked at (again), and not before `at`.
+#: What is to be looked at (again), and not before `at`. `denied_at`: when a look did not find it that was not
+#: believed, for too much was missing with it.
 due = _table(
     "due",
     _resource(),
     _id(),
     Column("queued_at", Double, nullable=False),
     Column("at", Double, nullable=False),
+    Column("denied_at", Double),
 )
 
 #: What could not be delivered, and why. `fingerprint`: the payload that was refused.
