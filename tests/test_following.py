@@ -1059,3 +1059,11 @@ class TestDenial:
         shop.clock.seconds += self.LATER
         await shop.follow()
         assert (self.deleted(shop), await self.waiting(shop)) == (30, 0)
+
+
+async def test_the_only_order_of_a_guest_is_not_looked_at_for_ever_once_it_is_gone(shop: Shop) -> None:
+    shop.store.put(R.ORDERS, order(1, "g@x.test"))
+    await shop.sync()
+    shop.store.records[R.ORDERS].clear()
+    await shop.follow(Key(R.ORDERS, 1))
+    assert await shop.connector().next_due() is None

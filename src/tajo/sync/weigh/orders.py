@@ -213,7 +213,10 @@ async def _discount(tx: Tx, desk: Desk, batch: Batch, weighed: Weighed, gone: Se
     await known.discount_orders(tx, desk.connector, before, batch.read_at)
     weighed.again |= {Key(Resource.CUSTOMERS, old.customer_id) for old in before.values() if old.customer_id}
     strangers = {old.person for old in before.values() if not old.customer_id}
-    weighed.again |= await people.speakers(tx, desk.connector, strangers)
+    # An order that is gone speaks for nobody: it would be looked at for ever.
+    weighed.again |= await people.speakers(tx, desk.connector, strangers) - {
+        Key(batch.resource, id_) for id_ in gone
+    }
     return strangers
 
 
