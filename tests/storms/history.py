@@ -34,7 +34,11 @@ class Basket(NamedTuple):
 
 @dataclass
 class History:
-    """Everything by the store's ids, each state with the moment from which on it was true."""
+    """Everything by the store's ids, each state with the moment from which on it was true.
+
+    `wishes`: who agreed to marketing, by e-mail. `left`: who left in Brevo, when, and when Tajo heard of it
+    (inf: not yet). `taken`: when Tajo took somebody's consent in the store.
+    """
 
     world: Any
     sales: dict[int, list[Sale]] = field(default_factory=dict)
@@ -46,8 +50,8 @@ class History:
     heard: dict[str, float] = field(default_factory=dict)
     emails: set[str] = field(default_factory=set)
     wishes: dict[str, list[tuple[float, bool]]] = field(default_factory=dict)
-    unsubscribed: dict[str, list[float]] = field(default_factory=dict)
-    taken: set[str] = field(default_factory=set)
+    left: dict[str, dict[float, float]] = field(default_factory=dict)
+    taken: dict[str, list[float]] = field(default_factory=dict)
 
     def look(self, now: float) -> None:
         """Note what is not as it was."""
@@ -72,12 +76,12 @@ class History:
         self.emails |= set(accounts.values())
         for gone in self.customers.keys() - accounts.keys():
             self.deleted.setdefault(gone, now)
-        for row in store.subscribers:
-            email, granted = row["email"].lower(), "marketing_newsletter" in row["consents"]
-            wish = self.wishes.setdefault(email, [])
-            if not wish or wish[-1][1] != granted:
-                wish.append((now, granted))
-            self.emails.add(email)
+        granted = dict.fromkeys(self.wishes, False) | agreed(store)
+        for email, wish in granted.items():
+            states = self.wishes.setdefault(email, [])
+            if not states or states[-1][1] != wish:
+                states.append((now, wish))
+        self.emails |= granted.keys()
         for product in store.products:
             for key, level in stocks(product).items():
                 levels = self.stocks.setdefault(key, [])
@@ -99,6 +103,15 @@ class History:
                 seen.append(state)
         for uuid in self.baskets.keys() - self.world.carts.keys():
             self.vanished.setdefault(uuid, now)
+
+
+def agreed(store: Any) -> dict[str, bool]:
+    """Who has a newsletter record, by e-mail, and whether any of theirs holds a consent to marketing."""
+    found: dict[str, bool] = {}
+    for row in store.subscribers:
+        email = row["email"].lower()
+        found[email] = found.get(email, False) or "marketing_newsletter" in row["consents"]
+    return found
 
 
 def stocks(product: dict[str, Any]) -> dict[tuple[int, int], int | None]:

@@ -16,9 +16,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from functools import partial
-from heapq import heappop, heappush
+from math import inf
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import quote
 from uuid import UUID
 
 import aiosqlite.core
@@ -31,7 +32,7 @@ from tajo.bigcommerce import callbacks
 from tajo.brevo import Api as BrevoApi
 from tajo.brevo import batch_outbox
 from tajo.brevo import callbacks as marketing
-from tajo.brevo.hooks import EVENTS
+from tajo.brevo.hooks import BrevoHooks
 from tajo.errors import Later
 from tajo.http import Clock, Patience
 from tajo.sandbox.bigcommerce import TOKEN, carts, generate
@@ -44,11 +45,10 @@ from tajo.sync.ledger import runs
 from tajo.sync.ledger.inbox import Inbox
 from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import Ledger, Tx, open_ledger
-from tajo.sync.model import Notice
 from tajo.wiring import DEAF, Ears, Line, Wiring
 from tests.sandbox_shop import Shop
 from tests.staged import Together
-from tests.storms.history import History, occasion
+from tests.storms.history import History, agreed, occasion
 from tests.test_sandbox_brevo import Brevo
 
 NAME = "bigcommerce"
@@ -138,33 +138,24 @@ class Brittle(Ledger):
 class Wire(httpx.AsyncBaseTransport):
     """The way to an application. The process may die before a call and after it, and meanwhile life goes on.
 
-    `unsure`: the events of every call whose answer did not come, or said nothing. `asked` hears of each call.
+    On `street.unsure` are the events of every call whose answer did not come, or said nothing.
     """
 
-    def __init__(
-        self,
-        app: Any,
-        fuse: Fuse,
-        meanwhile: Callable[[], Awaitable[None]],
-        unsure: Counter[str],
-        asked: Callable[[httpx.Request], None] = lambda _: None,
-    ) -> None:
+    def __init__(self, app: Any, fuse: Fuse, street: Street) -> None:
         self._way = httpx.ASGITransport(app)
         self._fuse = fuse
-        self._meanwhile = meanwhile
-        self._unsure = unsure
-        self._asked = asked
+        self._street = street
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        events = _events(request)
-        self._unsure.update(events)
+        events, unsure = _events(request), self._street.unsure
+        unsure.update(events)
         self._fuse.burn()
-        await self._meanwhile()
-        self._asked(request)
-        answer = await self._way.handle_async_request(request)
+        await self._street.meanwhile()
+        with self._street.watched(request):
+            answer = await self._way.handle_async_request(request)
         self._fuse.burn()
         if answer.status_code < 500:
-            self._unsure.subtract(events)
+            unsure.subtract(events)
         return answer
 
 
@@ -181,6 +172,17 @@ def _events(request: httpx.Request) -> list[str]:
         )
         for event in body.get("events", [body])
     ]
+
+
+def _gone(body: bytes) -> set[tuple[str, int]]:
+    """Of whom a call of Brevo's says that they may not be written to, and since which second."""
+    said = json.loads(body)
+    return {
+        (entry["email"].lower(), event["ts"])
+        for event in (said if isinstance(said, list) else [said])
+        for entry in event.get("content", [event])
+        if event["event"] == "unsubscribe" or entry.get("emailBlacklist") is True
+    }
 
 
 class Wired(Wiring):
@@ -206,13 +208,13 @@ class Wired(Wiring):
             TOKEN,
             api_url="http://sandbox",
             clock=street.clock,
-            transport=Wire(street.shop.app, self._fuse, street.meanwhile, street.unsure, street.asked),
+            transport=Wire(street.shop.app, self._fuse, street),
         )
         brevo = BrevoApi(
             API_KEY,
             api_url="http://brevo.test/v3",
             clock=street.clock,
-            transport=Wire(street.brevo.app, self._fuse, street.meanwhile, street.unsure),
+            transport=Wire(street.brevo.app, self._fuse, street),
         )
         try:
             yield store, brevo
@@ -239,10 +241,13 @@ class Street:
             store=self.shop.http,
             brevo=self.brevo.client,
         )
+        self.brevo.client.event_hooks = {"response": [self._see_off]}  # Tajo has a client of its own
         self.history = History(self.shop.world)
+        self._departed: dict[tuple[str, int], float] = {}
         self.unsure: Counter[str] = Counter()
         self.restless = 0.0
         self.tidy = self.dice.random() < 0.5
+        self._fickle = self.dice.choice((0.0, 0.3, 0.7))
         self._pauses = self.dice.choice((PAUSES, HASTE))
         self._post: list[tuple[float, int, str, bytes]] = []
         self._sent = self._raised = 0
@@ -254,8 +259,10 @@ class Street:
         file = self.folder / "tajo.yaml"
         file.write_text(CONFIG)
         self._settings = config.load(file, {})
-        hook = {"type": "marketing", "events": EVENTS, "url": "https://tajo.example/hooks"}
-        assert (await self.brevo("POST", "/webhooks", hook)).status_code == 201
+        brevo = httpx.ASGITransport(self.brevo.app)
+        api = BrevoApi(API_KEY, api_url="http://brevo.test/v3", clock=self.clock, transport=brevo)
+        await BrevoHooks(api).register("https://tajo.example/webhooks/brevo", "of-a-storm")
+        await api.close()
 
     async def end(self) -> None:
         await self.shop.__aexit__()
@@ -267,7 +274,7 @@ class Street:
     async def happen(self) -> None:
         """Time passes, and somebody does something."""
         await self.clock.sleep(self.dice.choice(self._pauses))
-        await (self._meddle() if self.dice.random() < 0.15 else self._step())
+        await self._act(0.15)
         self.look()
 
     async def meanwhile(self) -> None:
@@ -275,9 +282,16 @@ class Street:
         if self.restless and not self._busy and self.dice.random() < self.restless:
             self._busy = True
             await self.clock.sleep(self.dice.choice((0.5, 5.0)))
-            await (self._meddle() if self.dice.random() < 0.3 else self._step())
+            await self._act(0.3)
             self._busy = False
         self.look()
+
+    async def _act(self, meddling: float) -> None:
+        """Somebody changes their mind, or meddles this often, or the crowd goes on."""
+        if self.dice.random() < self._fickle:
+            await self._decide()
+        else:
+            await (self._meddle() if self.dice.random() < meddling else self._step())
 
     async def _step(self) -> None:
         """What the crowd does next. It is not its browsers that fail."""
@@ -288,11 +302,9 @@ class Street:
 
     async def _meddle(self) -> None:
         """One person as guest, reader and customer: what the crowd, in which everybody is new, never does."""
-        emails = sorted({person for person in self.history.emails if "@" in person})
         accounts = {row["email"].lower(): row["id"] for row in self.shop.store.customers}
-        if not emails:
+        if not (email := self._somebody()):
             return
-        email = self.dice.choice(emails)
         panel = f"/_sandbox/panel/stores/{self.shop.store.hash}/v3"
         product = next(iter(self.shop.store.products), None)
         match self.dice.randrange(4):
@@ -309,12 +321,56 @@ class Street:
                     paid = {"status_id": self.dice.choice((0, 7, 11)), "is_email_opt_in": False}
                     await self._ask("POST", f"/_sandbox/carts/{cart['id']}/checkout", paid)
             case _:
-                wish = ["marketing_newsletter"] if self.dice.random() < 0.6 else []
-                await self._ask(
-                    "POST",
-                    f"{panel}/customers/subscribers",
-                    {"email": email, "channel_id": 1, "consents": wish},
-                )
+                await self._wish(email, granted=self.dice.random() < 0.6)
+
+    async def _decide(self) -> None:
+        """Whom Brevo may write to leaves there, or somebody agrees in the store, or takes that back."""
+        if not (email := self._somebody()):
+            return
+        contact = self.brevo.app.state.account.book.find("email", email)
+        if contact is None or contact.email_blocked or self.dice.random() < 0.5:
+            await self._wish(email, granted=self.dice.random() < 0.8)
+        else:
+            await self._leave(email)
+
+    def _somebody(self) -> str:
+        """Some do a lot; empty if there is nobody yet."""
+        emails = sorted({person for person in self.history.emails if "@" in person})
+        return self.dice.choice(emails[:2] if self.dice.random() < 0.5 else emails) if emails else ""
+
+    async def _wish(self, email: str, *, granted: bool) -> None:
+        path = f"/_sandbox/panel/stores/{self.shop.store.hash}/v3/customers/subscribers"
+        readers = {row["email"].lower(): row["id"] for row in self.shop.store.subscribers}
+        wish = ["marketing_newsletter"] if granted else []
+        if email in readers:
+            await self._ask("PUT", f"{path}/{readers[email]}", {"consents": wish})
+        else:
+            await self._ask("POST", path, {"email": email, "channel_id": 1, "consents": wish})
+
+    async def _leave(self, email: str) -> None:
+        """A click on the link in a mail, or a member of staff who blocklists them in Brevo."""
+        account = self.brevo.app.state.account
+        bad, account.weather = account.weather, Weather(Faults())
+        if self.dice.random() < 0.6:
+            await self.brevo.control("POST", "unsubscribe", {"email": email})
+        else:
+            await self.brevo("PUT", f"/contacts/{quote(email, safe='')}", {"emailBlacklisted": True})
+        account.weather = bad
+
+    async def _see_off(self, response: httpx.Response) -> None:
+        """Note who leaves in Brevo. Its clock and the store's are not quite the same."""
+        request = response.request
+        match request.method, request.url.path.rpartition("/")[2]:
+            case "POST", "unsubscribe":
+                email = json.loads(request.content)["email"].lower()
+            case "PUT", email:
+                pass
+            case _:
+                return
+        if not response.is_success:
+            return
+        self.history.left.setdefault(email, {})[self.shop.now] = inf
+        self._departed[email, int(self.clock.brevo.now())] = self.shop.now
 
     async def _ask(self, method: str, path: str, body: Any) -> Any:
         answer = await self.shop.http.request(method, f"http://sandbox{path}", json=body)
@@ -332,18 +388,18 @@ class Street:
             self._mail("store", json.dumps(body).encode())
         self._raised = len(raised)
 
-    def asked(self, request: httpx.Request) -> None:
-        """Note whose consent Tajo takes in the store."""
+    @contextmanager
+    def watched(self, request: httpx.Request) -> Iterator[None]:
+        """Note whose consent in the store Tajo takes by this."""
+        before = agreed(self.shop.store)
+        yield
         if request.method == "PUT" and "/customers/subscribers/" in request.url.path:
-            taken = int(request.url.path.rpartition("/")[2])
-            self.history.taken |= {
-                row["email"].lower() for row in self.shop.store.subscribers if row["id"] == taken
-            }
+            after = agreed(self.shop.store)
+            for email in [email for email, wish in before.items() if wish and not after[email]]:
+                self.history.taken.setdefault(email, []).append(self.shop.now)
+            self.history.look(self.shop.now)
 
     def _hear_brevo(self, request: httpx.Request) -> httpx.Response:
-        for who in marketing.read(request.content):
-            if who.sure:  # nobody here blocklists by hand: all else is an echo
-                self.history.unsubscribed.setdefault(who.email, []).append(self.shop.now)
         self._mail("brevo", request.content)
         return httpx.Response(200)
 
@@ -353,27 +409,29 @@ class Street:
         for _ in range(2 if self.dice.random() < DOUBLED else 1):
             delay = self.dice.uniform(0, LATEST) if self.dice.random() < DELAYED else self.dice.uniform(0, 5)
             self._sent += 1
-            heappush(self._post, (self.shop.now + delay, self._sent, sender, body))
+            self._post.append((self.shop.now + delay, self._sent, sender, body))
 
     async def deliver(self, ledger: Ledger) -> None:
-        """Take in what has arrived, by the inbox's own statements, but without its thread."""
-        notices: list[tuple[str, Notice]] = []
-        gone: list[marketing.Unsubscribe] = []
-        while self._post and self._post[0][0] <= self.shop.now:
-            _, _, sender, body = heappop(self._post)
-            if sender == "store":
-                notices.append((NAME, callbacks.read(body)))
-            else:
-                gone += marketing.read(body)
-        if notices:
+        """Take in what has arrived, by the inbox's own statements, but without its thread.
+
+        Who hears no thanks, because Tajo died, calls again.
+        """
+        now = self.shop.now
+        arrived = sorted(mail for mail in self._post if mail[0] <= now)
+        if notices := [(NAME, callbacks.read(body)) for _, _, sender, body in arrived if sender == "store"]:
             async with ledger.begin() as tx:
                 await tx.run_sync(self._inbox._keep, notices)
             heard = self.history.heard
             for _, notice in notices:
                 heard |= {uuid: max(notice.created, heard.get(uuid, 0.0)) for uuid in notice.carts}
-        if gone:
+        calls = [body for _, _, sender, body in arrived if sender == "brevo"]
+        if gone := [who for body in calls for who in marketing.read(body)]:
             said = [who.email for who in gone if who.sure]
             await unsubscribes.note(ledger, [NAME], said, [who.email for who in gone if not who.sure])
+        for email, second in {one for body in calls for one in _gone(body)} & self._departed.keys():
+            left, when = self.history.left[email], self._departed[email, second]
+            left[when] = min(left[when], now)
+        self._post = [mail for mail in self._post if mail[0] > now]
 
     # --- Tajo
 

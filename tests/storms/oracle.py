@@ -1,4 +1,4 @@
-"""What Brevo must hold, and what it must have been told, after a storm: by plain loops over the store.
+"""What both sides must hold, and what Brevo must have been told, after a storm: by plain loops.
 
 It shares nothing with the machine. Each function yields complaints in words; none means that all is well.
 
@@ -6,6 +6,10 @@ Contacts, orders, products and categories are functions of what the store holds 
 that depend on when somebody looked. Of a customer who was deleted Brevo keeps a contact on no list, or none
 at all, and whoever was anybody's address once may be left behind there. Of an order that was deleted
 (archived) it keeps what it was told, marked as such.
+
+The store holds the consents that people gave, but for those of whoever left in Brevo since, if Brevo's call
+came through. A consent that was given between the leave and the call may be lost with the old one. One that
+was given after that stands, however often the call comes.
 
 Events are differences between two looks, so what was overwritten before anybody looked was never there.
 These must have been told at least once, of what was made since the connector is live and is still in the
@@ -21,9 +25,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
+from math import inf
 from typing import Any
 
-from tests.storms.history import History, Sale, occasion, stocks
+from tests.storms.history import History, Sale, agreed, occasion, stocks
 
 Row = dict[str, Any]
 
@@ -53,10 +59,7 @@ def contacts(history: History, found: list[Row]) -> Iterator[str]:
         if order["status_id"] in COUNTED:
             count[email] += 1
             spent[email] += _cents(order["total_inc_tax"]) - history.sales[order["id"]][-1].refunded
-    granted: dict[str, bool] = {}
-    for row in store.subscribers:
-        email = row["email"].lower()
-        granted[email] = granted.get(email, False) or "marketing_newsletter" in row["consents"]
+    granted = agreed(store)
     people |= granted.keys()
     departed = {whose for gone in history.deleted for whose in history.owned(gone)}
     departed -= {*accounts.values(), *granted}
@@ -99,15 +102,33 @@ def _names(store: Any) -> dict[str, tuple[str, str]]:
 
 
 def _consent(history: History, email: str, wish: bool, row: Row) -> Iterator[str]:
-    blocked, left = row["emailBlacklisted"], history.unsubscribed.get(email, [])
+    blocked, left = row["emailBlacklisted"], history.left.get(email, {})
     if not wish and not blocked:
         yield f"{email} did not agree, and is not blocklisted"
     if wish and blocked and not left:
         yield f"{email} agreed, and is blocklisted"
-    if wish and not blocked and left and left[-1] > history.wishes[email][-1][0]:
-        yield f"{email} unsubscribed in Brevo, and is free again"
-    if email in history.taken and not left:
-        yield f"{email} never unsubscribed, and lost the consent in the store"
+    if wish and not blocked and left and max(left) > history.wishes[email][-1][0]:
+        yield f"{email} left in Brevo, and is free again"
+
+
+# --- what the store holds
+
+
+def consents(history: History) -> Iterator[str]:
+    """Whoever left in Brevo lost their consent in the store by that, and nobody else did."""
+    now = agreed(history.world.store)
+    for email, left in history.left.items():
+        heard = [at for at, heard in left.items() if heard < inf]
+        if heard and now.get(email) and history.wishes[email][-1][0] < max(heard):
+            yield f"{email} left in Brevo, and the store still has their consent"
+    for email, moments in history.taken.items():
+        left = history.left.get(email, {})
+        for before, at in pairwise([0.0, *moments]):
+            if not any(before < gone and heard <= at for gone, heard in left.items()):
+                yield f"{email} did not leave in Brevo, and lost the consent in the store"
+
+
+# --- what Brevo holds of goods
 
 
 def orders(history: History, found: list[Row]) -> Iterator[str]:

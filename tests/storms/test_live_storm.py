@@ -97,6 +97,7 @@ async def _complaints(street: Street) -> list[str]:
     history, live, now = street.history, await street.live_since(), street.shop.now
     return [
         *oracle.contacts(history, await street.found("contacts")),
+        *oracle.consents(history),
         *oracle.orders(history, await street.found("orders")),
         *oracle.products(history, await street.found("products")),
         *oracle.categories(history, await street.found("categories")),
