@@ -535,6 +535,18 @@ class TestScopes:
             assert house.store.sweeps > 5
             assert not house.count("stopped")
 
+    async def test_a_list_that_may_not_be_read_stops_no_other(self, house: House) -> None:
+        house.mode = "hybrid"
+        house.store.forbidden = {R.PRODUCTS}
+        async with house.at_work():
+            house.change(1)
+            await house.clock.pass_by(2 * HOURLY)
+            assert house.told(1)
+            assert "g1@x.test" in house.platform.contacts
+            assert house.worker.standing.stuck
+            assert house.count("products are left out") == 1
+            assert not house.count("stopped")
+
     async def test_the_canary_does_without_it_too(self, house: House) -> None:
         async with house.at_work():
             house.store.forbidden = {R.ORDERS}

@@ -141,9 +141,12 @@ class Wiring:
                 watch(line)
             await line.connector.open()
             async with line.connector.attended():
-                return await line.connector.sync(
+                account = await line.connector.sync(
                     full=full, resources=resources, believe_losses=believe_losses
                 )
+                for why in line.connector.barred.values():  # all else was done
+                    raise why
+                return account
 
     async def rehearse(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -93,6 +94,10 @@ _FAREWELLS_AT_ONCE = 200
 LOST_SHARE, LOST_FEW = 0.1, 10
 
 
+class Barred(Later):
+    """What may not be read comes later."""
+
+
 class Connector:
     """One store and one account, kept in agreement: by sweeps, and by following what is due.
 
@@ -136,6 +141,7 @@ class Connector:
         self._met_everybody = False  # every account was met at least once
         self._believe_losses = False
         self._cut_short: set[str] = set()  # what of this sync came to no end, and is to be gone on with
+        self._left_out: set[str] = set()  # what it may not read: a later one reads it from where it stands
         self._run: runs.RunRecord | None = None
         self._noted = 0.0
         self._everybody_ahead = False
@@ -181,7 +187,8 @@ class Connector:
         stays done.
         """
         self._begin_account()
-        self._believe_losses, self._cut_short = believe_losses, set()
+        self._believe_losses = believe_losses
+        self._cut_short, self._left_out = set(), set()
         wanted = self._policy.resources & (resources or self._policy.resources)
         if Resource.CUSTOMERS in wanted:  # a contact without its orders would be a wrong one
             wanted |= PARTS["orders"] & self._policy.resources
@@ -205,7 +212,7 @@ class Connector:
         await self._drain(wanted - PEOPLE)
         # A contact written without its orders and wishes would be a wrong one. What a list is not believed
         # to have lost is remembered, so that contacts are composed of it.
-        if Resource.CUSTOMERS in wanted and self._cut_short <= BESIDE:
+        if Resource.CUSTOMERS in wanted and self._cut_short | self._left_out <= BESIDE:
             await self._patiently("customers", self._people())
         await self._shipping.finish()
         self._shipping.just_met = False
@@ -351,7 +358,7 @@ class Connector:
         if self._cut_short:  # it stays open, and the next sync goes on with it
             return
         async with self._ledger.begin() as tx:
-            if whole:
+            if whole and not self._left_out:
                 await runs.written_by(tx, self.name, self._policy.rules)
             finished = replace(run, state="done", finished_at=self._now(), account=self.account.summary())
             await runs.save_run(tx, self.name, finished)
@@ -429,7 +436,7 @@ class Connector:
             if not isinstance(worst, Later):
                 raise worst from None
             self.account.troubles.append(f"{what}: {worst}")
-            self._cut_short.add(what)
+            (self._left_out if isinstance(worst, Barred) else self._cut_short).add(what)
             return False
         return True
 
@@ -468,7 +475,7 @@ class Connector:
         position = self._sweeping[resource]
         tally = self.account.tally(resource)
         since = None if position.since is None else moment(position.since)
-        pages = self._source.pages(resource, since=since, cursor=position.cursor)
+        pages = self._pages(resource, since=since, cursor=position.cursor)
         stock = _STOCK
         async for batch in ahead(gathered(pages)):
             if tally.total is None:
@@ -479,6 +486,17 @@ class Connector:
             if tally.seen >= stock:  # the tables have grown beyond what the database knows of them
                 await self._ledger.take_stock()
                 stock *= 4
+
+    async def _pages(
+        self, resource: Resource, *, since: datetime | None, cursor: str
+    ) -> AsyncIterator[Batch]:
+        """What the store lists. What may not be read is barred, and comes later: all else goes on."""
+        try:
+            async for batch in self._source.pages(resource, since=since, cursor=cursor):
+                yield batch
+        except Mend as why:
+            await self._bar(resource, why)
+            raise Barred(str(why), seconds=MENDED) from None
 
     async def _note_progress(self) -> None:
         """Write down how far the sweep is, for whoever asks from another process."""
