@@ -173,7 +173,7 @@ def test_the_command_lets_them_loose_on_two_running_simulators():
             "--brevo-url",
             brevo["url"],
             "--seconds",
-            "0.2",
+            "2",
             "--pace",
             "50",
         ]
