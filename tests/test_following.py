@@ -947,7 +947,7 @@ class TestDenial:
         else:
             assert self.deleted(shop) == 60
 
-    @settings(max_examples=20, suppress_health_check=list(HealthCheck), deadline=None, derandomize=True)
+    @settings(max_examples=10, suppress_health_check=list(HealthCheck), deadline=None, derandomize=True)
     @given(known=st.integers(1, 150), lost=st.integers(0, 150))
     async def test_few_are_believed_at_once_and_many_are_not(self, known: int, lost: int) -> None:
         clock = Ticking()
