@@ -90,7 +90,7 @@ def document() -> dict[str, Any]:
 
 @schemathesis.openapi.from_dict(document()).parametrize()
 @settings(
-    max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
+    max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
 )
 def test_it_answers_as_the_document_says(case: schemathesis.Case, url: str) -> None:
     case.call_and_validate(url, headers={"authorization": f"Bearer {KEY}"}, checks=CHECKS)

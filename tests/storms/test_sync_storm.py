@@ -199,7 +199,7 @@ def _only_killed(error: BaseException) -> bool:
 
 
 @settings(
-    max_examples=int(os.environ.get("TAJO_STORMS", "20")),
+    max_examples=int(os.environ.get("TAJO_STORMS", "10")),
     derandomize="TAJO_STORMS" not in os.environ,
     deadline=None,
     suppress_health_check=list(HealthCheck),
