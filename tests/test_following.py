@@ -815,6 +815,27 @@ class TestWhoCameToThePlatformByAnotherWay:
         await shop.follow(Key(R.ORDERS, 1))
         assert shop.platform.contacts["eve@x.test"]["blocked"] is True
 
+    async def test_while_brevo_cannot_be_asked_they_wait_and_all_else_goes_on(self, shop: Shop) -> None:
+        await shop.sync()
+        shop.platform.contacts["ann@x.test"] = {"blocked": False}
+        asked = shop.platform.people
+
+        async def away(**_: Any) -> AsyncIterator[Any]:
+            raise Later("Brevo is away", seconds=5.0)
+            yield
+
+        shop.platform.people = away  # type: ignore[method-assign]
+        await self.buys(shop, "ann@x.test")
+        await shop.follow(Key(R.ORDERS, 1))
+        assert "orders/1" in shop.platform.others
+        assert shop.platform.contacts["ann@x.test"] == {"blocked": False}
+        shop.platform.people = asked  # type: ignore[method-assign]
+        shop.clock.seconds += 10
+        await shop.follow()
+        await shop.follow()
+        ann = shop.platform.contacts["ann@x.test"]
+        assert (ann["orders"], ann["blocked"]) == (1, False)
+
     async def test_nobody_is_asked_for_while_nobody_would_be_blocklisted(self, shop: Shop) -> None:
         await shop.sync()
         asked = shop.platform.people

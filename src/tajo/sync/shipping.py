@@ -343,22 +343,27 @@ class Shipping:
         """All but those who would be blocklisted as new, and have come there by another way since they were
         composed: they are looked at once more, now that it is known.
         """
-        looked, there = False, []
+        looked, there, later = False, [], {}
         async for name, ticket in tickets:
             new = ticket.write.blocks and not ticket.was_granted and not ticket.write.farewell
             if new and (ticket.named_at or not self.just_met) and self.met_at is not None:
-                if not looked:
-                    await self._meet_newcomers(self.met_at)
-                    looked = True
+                try:
+                    if not looked:
+                        await self._meet_newcomers(self.met_at)
+                        looked = True
+                except Later as error:  # who is new is not known now, and all others go on
+                    later[name] = self._now() + error.seconds
+                    continue
                 async with self._ledger.begin() as tx:
                     if await people.is_there(tx, self._connector, name):
                         there.append(ticket)
                         continue
             yield name, ticket
-        if there:
+        if there or later:
             async with self._ledger.begin(turn=self._connector) as tx:
                 await queue.enqueue(tx, self._connector, [one.about for one in there], now=self._now())
                 await outgoing.drop(tx, self._connector, CONTACTS, [one.write.person for one in there])
+                await outgoing.put_off(tx, self._connector, CONTACTS, later)
 
     async def _meet_newcomers(self, since: float) -> None:
         """Note who has come since, and may be written to. Whoever is blocklisted there already may have been
