@@ -353,16 +353,14 @@ def _into_wal(cursor: Any) -> None:
     """Changing the mode of a new file waits for no lock, whatever the timeout: of several that open it at
     once all but one are told that it is locked, and a moment later it is done.
     """
-    for _ in range(100):
+    for left in reversed(range(100)):
         try:
             cursor.execute("PRAGMA journal_mode=WAL")
-        except Exception as error:
-            if "locked" not in str(error):
+            return
+        except Exception as error:  # of whichever of the two drivers it is
+            if not left or "locked" not in str(error):
                 raise
             time.sleep(0.02)
-        else:
-            return
-    cursor.execute("PRAGMA journal_mode=WAL")
 
 
 def _hurry_postgresql(connection: Any, _record: object) -> None:
