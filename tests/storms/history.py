@@ -37,7 +37,8 @@ class History:
     """Everything by the store's ids, each state with the moment from which on it was true.
 
     `wishes`: who agreed to marketing, by e-mail. `left`: who left in Brevo, when, and when Tajo heard of it
-    (inf: not yet). `taken`: when Tajo took somebody's consent in the store.
+    (inf: not yet). `freed`: when Brevo last might write to whoever had left before. `taken`: when Tajo took
+    somebody's consent in the store, and when they were `freed` before that (0: never).
     """
 
     world: Any
@@ -51,7 +52,8 @@ class History:
     emails: set[str] = field(default_factory=set)
     wishes: dict[str, list[tuple[float, bool]]] = field(default_factory=dict)
     left: dict[str, dict[float, float]] = field(default_factory=dict)
-    taken: dict[str, list[float]] = field(default_factory=dict)
+    freed: dict[str, float] = field(default_factory=dict)
+    taken: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     def look(self, now: float) -> None:
         """Note what is not as it was."""

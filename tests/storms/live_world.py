@@ -381,6 +381,10 @@ class Street:
     def look(self) -> None:
         """Note what happened, and send what the store tells of it."""
         self.history.look(self.shop.now)
+        for email in self.history.left:
+            contact = self.brevo.app.state.account.book.find("email", email)
+            if contact and not contact.email_blocked:
+                self.history.freed[email] = self.shop.now
         raised = self.shop.world.deliveries.events
         for event in list(raised)[self._raised :]:
             body = {**event, "producer": f"stores/{self.shop.store.hash}"}
@@ -392,12 +396,15 @@ class Street:
     def watched(self, request: httpx.Request) -> Iterator[None]:
         """Note whose consent in the store Tajo takes by this."""
         before = agreed(self.shop.store)
-        yield
-        if request.method == "PUT" and "/customers/subscribers/" in request.url.path:
-            after = agreed(self.shop.store)
-            for email in [email for email, wish in before.items() if wish and not after[email]]:
-                self.history.taken.setdefault(email, []).append(self.shop.now)
-            self.history.look(self.shop.now)
+        try:
+            yield
+        finally:
+            if request.method == "PUT" and "/customers/subscribers/" in request.url.path:
+                after = agreed(self.shop.store)
+                self.look()
+                for email in [email for email, wish in before.items() if wish and not after[email]]:
+                    freed = self.history.freed.get(email, 0.0)
+                    self.history.taken.setdefault(email, []).append((self.shop.now, freed))
 
     def _hear_brevo(self, request: httpx.Request) -> httpx.Response:
         self._mail("brevo", request.content)

@@ -8,8 +8,8 @@ at all, and whoever was anybody's address once may be left behind there. Of an o
 (archived) it keeps what it was told, marked as such.
 
 The store holds the consents that people gave, but for those of whoever left in Brevo since, if Brevo's call
-came through. A consent that was given between the leave and the call may be lost with the old one. One that
-was given after that stands, however often the call comes.
+came through. A consent that was given before that call first came, or is not known in Brevo yet, may be lost
+with the old one. One that has freed them there stands, however often the call comes.
 
 Events are differences between two looks, so what was overwritten before anybody looked was never there.
 These must have been told at least once, of what was made since the connector is live and is still in the
@@ -25,7 +25,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
 from math import inf
 from typing import Any
 
@@ -122,9 +121,10 @@ def consents(history: History) -> Iterator[str]:
         if heard and now.get(email) and history.wishes[email][-1][0] < max(heard):
             yield f"{email} left in Brevo, and the store still has their consent"
     for email, moments in history.taken.items():
-        left = history.left.get(email, {})
-        for before, at in pairwise([0.0, *moments]):
-            if not any(before < gone and heard <= at for gone, heard in left.items()):
+        for at, freed in moments:
+            given = max((since for since, wish in history.wishes[email] if wish and since < at), default=0.0)
+            left = history.left.get(email, {})
+            if not any(gone < at and (freed <= gone or given < heard) for gone, heard in left.items()):
                 yield f"{email} did not leave in Brevo, and lost the consent in the store"
 
 
