@@ -91,6 +91,16 @@ class History:
                     levels.append(level)
         self._look_at_carts(now, accounts)
 
+    @property
+    def complete(self) -> bool:
+        """Whether everything that ever was in the store, but carts, is still there."""
+        store = self.world.store
+        readers = {row["email"].lower() for row in store.subscribers}
+        products = {product["id"] for product in store.products}
+        return not (self.deleted or store.archived or self.wishes.keys() - readers) and all(
+            id_ in products for id_, _ in self.stocks
+        )
+
     def owned(self, customer: int) -> set[str]:
         """The addresses that an account ever had."""
         return {face.email for face in self.customers[customer]}

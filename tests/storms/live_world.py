@@ -226,7 +226,7 @@ class Wired(Wiring):
 class Street:
     """The world of one storm. `history`: what happened in the store; `unsure`: how often Tajo could not know
     whether an event had arrived. `tidy`: it never stops in the middle, unless it is killed. `restless`: how
-    often something happens while it waits for an answer.
+    often something happens while it waits for an answer. `faithful`: the post may be late, but is never lost.
     """
 
     def __init__(self, seed: int, folder: Path) -> None:
@@ -247,6 +247,7 @@ class Street:
         self.unsure: Counter[str] = Counter()
         self.restless = 0.0
         self.tidy = self.dice.random() < 0.5
+        self.faithful = self.dice.random() < 0.4
         self._fickle = self.dice.choice((0.0, 0.3, 0.7))
         self._pauses = self.dice.choice((PAUSES, HASTE))
         self._post: list[tuple[float, int, str, bytes]] = []
@@ -411,7 +412,7 @@ class Street:
         return httpx.Response(200)
 
     def _mail(self, sender: str, body: bytes) -> None:
-        if self.dice.random() < LOST:
+        if not self.faithful and self.dice.random() < LOST:
             return
         for _ in range(2 if self.dice.random() < DOUBLED else 1):
             delay = self.dice.uniform(0, LATEST) if self.dice.random() < DELAYED else self.dice.uniform(0, 5)
