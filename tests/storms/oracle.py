@@ -124,7 +124,7 @@ def consents(history: History) -> Iterator[str]:
         for at, freed in moments:
             given = max((since for since, wish in history.wishes[email] if wish and since < at), default=0.0)
             left = history.left.get(email, {})
-            if not any(gone < at and (freed <= gone or given < heard) for gone, heard in left.items()):
+            if not any(gone < at and (freed <= gone or given <= heard) for gone, heard in left.items()):
                 yield f"{email} did not leave in Brevo, and lost the consent in the store"
 
 
