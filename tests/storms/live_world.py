@@ -12,7 +12,7 @@ import json
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from functools import partial
@@ -452,7 +452,7 @@ class Street:
         fuse.victim = asyncio.create_task(self._attend(fuse, ledger, work))
         await asyncio.wait([fuse.victim])
         if fuse.burnt:
-            await _end({fuse.victim} | asyncio.all_tasks() - before)
+            await _end(fuse.victim, before)
         elif (error := fuse.victim.exception()) and not _only(error, Later):
             raise error
         if fuse.burnt or error or not self.tidy:  # what was answered may not have been noted
@@ -513,13 +513,21 @@ def _only(error: BaseException, kind: type[BaseException]) -> bool:
     return isinstance(error, kind)
 
 
-async def _end(tasks: Collection[asyncio.Task[Any]]) -> None:
-    """Nothing of a dead process goes on, or holds a lock; the simulators do not belong to it."""
-    orphans = [task for task in tasks if "/sandbox/" not in task.get_coro().cr_code.co_filename]  # type: ignore[union-attr]
-    orphans.sort(key=lambda task: int(task.get_name().rpartition("-")[2]))
-    for task in orphans:
+async def _end(victim: asyncio.Task[Any], before: set[asyncio.Task[Any]]) -> None:
+    """Nothing of a dead process goes on, or holds a lock. The simulators do not belong to it, and
+    whatever puts a connection back may do so.
+    """
+
+    def left(*others: str) -> list[asyncio.Task[Any]]:
+        tasks = {victim} | asyncio.all_tasks() - before
+        files = {task: task.get_coro().cr_code.co_filename for task in tasks}  # type: ignore[union-attr]
+        found = [task for task, file in files.items() if not any(other in file for other in others)]
+        return sorted(found, key=lambda task: int(task.get_name().rpartition("-")[2]))
+
+    for task in left("/sandbox/", "/sqlalchemy/"):
         task.cancel()
-    await asyncio.gather(*orphans, return_exceptions=True)
+    while not all(task.done() for task in left("/sandbox/")):
+        await asyncio.gather(*left("/sandbox/"), return_exceptions=True)
     _AtOnce.end()
 
 
