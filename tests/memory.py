@@ -219,13 +219,14 @@ class MemoryPlatform:
             "consent": contact.consent,
         }
         new = contact.consent == Consent.WITHHELD and not contact.exists
-        lift = contact.consent == Consent.GRANTED and contact.blocked_by_us
+        lift = contact.consent == Consent.GRANTED and (contact.blocked_by_us or contact.left)
         withdrawn = contact.told == Consent.GRANTED and contact.consent == Consent.WITHHELD
         blocks = True if new or withdrawn else False if lift else None
         write = self._write(contact.key, {"value": value, "blocks": blocks})
+        seen = [value, contact.left and lift]
         return replace(
             write,
-            fingerprint=blake2b(msgspec.json.encode(value), digest_size=16).digest(),
+            fingerprint=blake2b(msgspec.json.encode(seen), digest_size=16).digest(),
             person=contact.person,
             consent=contact.consent,
             blocks=blocks is True,

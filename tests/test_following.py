@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from tajo.bigcommerce import Declined
 from tajo.brevo import callbacks
 from tajo.errors import Later, Mend, TajoError
-from tajo.sync import unsubscribes
+from tajo.sync import unsubscribes, weigh
 from tajo.sync.account import Account
 from tajo.sync.automation import Standing
 from tajo.sync.connector import LISTED, Connector
@@ -31,9 +31,11 @@ from tajo.sync.ledger import carts, counts, outgoing, queue, recoveries, runs
 from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import Ledger, open_ledger
 from tajo.sync.model import (
+    Batch,
     Cart,
     CartLine,
     Category,
+    Change,
     Event,
     Farewell,
     Key,
@@ -427,7 +429,7 @@ class TestDeletion:
 class TestUnsubscribes:
     async def back(self, shop: Shop) -> None:
         await unsubscribes.write_back(
-            shop.ledger, "shop", shop.store, shop.platform, shop.said.append, shop.clock()
+            shop.ledger, "shop", shop.store, shop.platform, shop.said.append, shop.clock
         )
 
     async def agreed(self, shop: Shop) -> None:
@@ -449,7 +451,7 @@ class TestUnsubscribes:
         shop.store.put(R.SUBSCRIBERS, subscriber(1, "a@x.test", granted=True))
         await shop.sync()
         shop.platform.contacts["a@x.test"]["blocked"] = True  # a click in a mail
-        await unsubscribes.note(shop.ledger, ["shop"], ["A@x.test"])
+        await unsubscribes.note(shop.ledger, ["shop"], {"A@x.test": 0.0})
         await self.back(shop)
         assert shop.store.records[R.SUBSCRIBERS][1].consents == frozenset()  # type: ignore[union-attr]
         await shop.follow(Key(R.SUBSCRIBERS, 1))
@@ -457,10 +459,119 @@ class TestUnsubscribes:
         assert shop.platform.contacts["a@x.test"]["blocked"] is True
         assert "@" not in " ".join(shop.said)
 
+    async def left(self, shop: Shop, at: float | None = None) -> None:
+        """They click in a mail, and Brevo calls."""
+        shop.platform.contacts["a@x.test"]["blocked"] = True
+        await unsubscribes.note(shop.ledger, ["shop"], {"a@x.test": shop.clock() if at is None else at})
+
+    @pytest.mark.parametrize("looked", [True, False])
+    async def test_a_consent_that_is_given_after_that_frees_them_though_nobody_looked_in_between(
+        self, shop: Shop, looked: bool
+    ) -> None:
+        await self.agreed(shop)
+        await self.left(shop)
+        await self.back(shop)
+        if looked:
+            await shop.follow()
+        self.wish(shop, granted=True)
+        await shop.follow(Key(R.SUBSCRIBERS, 1))
+        assert (self.consent(shop), self.blocked(shop)) == (True, False)
+        before = shop.platform.calls["contacts"]
+        await shop.sync(full=True)
+        await shop.sync(full=True)
+        assert shop.platform.calls["contacts"] <= before + 1
+        assert not self.blocked(shop)
+
+    async def test_what_was_told_before_they_left_and_answered_after_it_does_not_hinder_that(
+        self, shop: Shop
+    ) -> None:
+        await self.agreed(shop)
+        shop.store.put(R.CUSTOMERS, customer(1, "a@x.test", first_name="New"))
+        connector, arrived, heard = shop.connector(), asyncio.Event(), asyncio.Event()
+        tell = shop.platform.tell
+
+        async def slow(writes: Sequence[Write]) -> list[Outcome]:
+            outcomes = await tell(writes)
+            arrived.set()
+            await heard.wait()
+            return outcomes
+
+        shop.platform.tell = slow  # type: ignore[method-assign]
+        async with connector.attended():
+            sync = asyncio.create_task(connector.sync(full=True))
+            await arrived.wait()
+            await self.left(shop)
+            await self.back(shop)
+            self.wish(shop, granted=True)
+            heard.set()
+            await sync
+        await shop.follow(Key(R.SUBSCRIBERS, 1))
+        assert (self.consent(shop), self.blocked(shop)) == (True, False)
+
+    async def test_what_was_read_before_the_store_was_told_frees_nobody(self, shop: Shop) -> None:
+        await self.agreed(shop)
+        before = shop.clock()
+        await self.left(shop)
+        await self.back(shop)
+        stale = subscriber(1, "a@x.test", granted=True)
+        async with shop.ledger.begin() as tx:
+            batch = Batch(R.SUBSCRIBERS, [Change(Key(R.SUBSCRIBERS, 1), stale)], before)
+            await weigh.subscribers(tx, shop.connector()._desk(live=True), batch)
+        await shop.follow(Key(R.CUSTOMERS, 1))
+        assert self.blocked(shop)
+
+    async def test_the_same_call_once_more_takes_no_consent_that_was_given_since(self, shop: Shop) -> None:
+        await self.agreed(shop)
+        clicked = float(int(shop.clock()))
+        await self.left(shop, clicked)
+        for _ in range(3):
+            await self.back(shop)
+            self.wish(shop, granted=True)
+            await shop.follow(Key(R.SUBSCRIBERS, 1))
+            shop.clock.seconds += 5
+            await unsubscribes.note(shop.ledger, ["shop"], {"a@x.test": clicked})
+        await self.back(shop)
+        assert (self.consent(shop), self.blocked(shop)) == (True, False)
+        assert len([line for line in shop.said if "took" in line]) == 1
+
+    async def test_but_a_later_one_does(self, shop: Shop) -> None:
+        await self.agreed(shop)
+        for _ in range(2):
+            self.wish(shop, granted=True)
+            await self.left(shop)
+            await self.back(shop)
+            assert not self.consent(shop)
+            shop.clock.seconds += 1
+
+    async def test_of_two_words_that_wait_the_later_one_counts(self, shop: Shop) -> None:
+        await self.agreed(shop)
+        self.wish(shop, granted=False)
+        await shop.follow(Key(R.SUBSCRIBERS, 1))
+        seen = shop.clock()
+        self.wish(shop, granted=True)
+        await shop.follow(Key(R.SUBSCRIBERS, 1))
+        for at in (seen + 300, seen - 300):  # they clicked again since, and the older call comes last
+            await unsubscribes.note(shop.ledger, ["shop"], {"a@x.test": at})
+        await self.back(shop)
+        assert not self.consent(shop)
+
+    async def test_who_took_it_back_in_the_shop_and_agreed_anew_said_the_last_word_there(
+        self, shop: Shop
+    ) -> None:
+        await self.agreed(shop)
+        clicked = shop.clock()
+        shop.clock.seconds += 600
+        for granted in (False, True):
+            self.wish(shop, granted=granted)
+            await shop.follow(Key(R.SUBSCRIBERS, 1))
+        await unsubscribes.note(shop.ledger, ["shop"], {"a@x.test": clicked})  # the call was late
+        await self.back(shop)
+        assert (self.consent(shop), self.blocked(shop)) == (True, False)
+
     async def test_our_own_block_comes_back_as_an_echo_and_changes_nothing(self, shop: Shop) -> None:
         shop.store.put(R.CUSTOMERS, customer(1, "a@x.test"))
         await shop.sync()
-        await unsubscribes.note(shop.ledger, ["shop"], [], ["a@x.test"])
+        await unsubscribes.note(shop.ledger, ["shop"], {}, ["a@x.test"])
         await self.back(shop)
         shop.store.put(R.SUBSCRIBERS, subscriber(1, "a@x.test", granted=True))
         await shop.follow(Key(R.SUBSCRIBERS, 1))
@@ -473,7 +584,7 @@ class TestUnsubscribes:
         for granted in (False, True):
             self.wish(shop, granted=granted)
             await shop.follow(Key(R.SUBSCRIBERS, 1))
-        await unsubscribes.note(shop.ledger, ["shop"], [], ["a@x.test"])
+        await unsubscribes.note(shop.ledger, ["shop"], {}, ["a@x.test"])
         await self.back(shop)
         assert self.consent(shop)
         assert not self.blocked(shop)
@@ -481,7 +592,7 @@ class TestUnsubscribes:
     async def test_a_block_by_hand_takes_the_consent(self, shop: Shop) -> None:
         await self.agreed(shop)
         shop.platform.contacts["a@x.test"]["blocked"] = True
-        await unsubscribes.note(shop.ledger, ["shop"], [], ["a@x.test"])
+        await unsubscribes.note(shop.ledger, ["shop"], {}, ["a@x.test"])
         await self.back(shop)
         assert not self.consent(shop)
 
@@ -492,7 +603,7 @@ class TestUnsubscribes:
         await shop.follow(Key(R.SUBSCRIBERS, 1))
         shop.platform.contacts["a@x.test"]["blocked"] = True  # it had arrived
         self.wish(shop, granted=True)
-        await unsubscribes.note(shop.ledger, ["shop"], [], ["a@x.test"])
+        await unsubscribes.note(shop.ledger, ["shop"], {}, ["a@x.test"])
         await self.back(shop)
         assert self.consent(shop)
         shop.platform.answer = lambda _: ""
@@ -512,7 +623,7 @@ class TestUnsubscribes:
             return await original(email)
 
         monkeypatch.setattr(shop.platform, "standing", slow)
-        await unsubscribes.note(shop.ledger, ["shop"], [], ["a@x.test"])
+        await unsubscribes.note(shop.ledger, ["shop"], {}, ["a@x.test"])
         await self.back(shop)
         assert self.consent(shop)
 
@@ -524,9 +635,9 @@ class TestUnsubscribes:
         other.put(R.SUBSCRIBERS, subscriber(1, "a@x.test", granted=True))
         self.wish(shop, granted=False)
         await shop.follow(Key(R.SUBSCRIBERS, 1))
-        await unsubscribes.note(shop.ledger, ["shop", "other"], [], ["a@x.test"])
+        await unsubscribes.note(shop.ledger, ["shop", "other"], {}, ["a@x.test"])
         await unsubscribes.write_back(
-            shop.ledger, "other", other, shop.platform, shop.said.append, shop.clock()
+            shop.ledger, "other", other, shop.platform, shop.said.append, shop.clock
         )
         assert other.records[R.SUBSCRIBERS][1].consents  # type: ignore[union-attr]
 
@@ -540,11 +651,11 @@ class TestUnsubscribes:
             monkeypatch.setattr(shop.platform, "standing", original)
             free = await original(email)
             shop.platform.contacts[email]["blocked"] = True
-            await unsubscribes.note(shop.ledger, ["shop"], [], [email])
+            await unsubscribes.note(shop.ledger, ["shop"], {}, [email])
             return free
 
         monkeypatch.setattr(shop.platform, "standing", just_before)
-        await unsubscribes.note(shop.ledger, ["shop"], [], ["a@x.test"])
+        await unsubscribes.note(shop.ledger, ["shop"], {}, ["a@x.test"])
         await self.back(shop)
         assert not self.consent(shop)
 
@@ -553,7 +664,7 @@ class TestUnsubscribes:
         self.wish(shop, granted=False)
         await shop.follow(Key(R.SUBSCRIBERS, 1))
         self.wish(shop, granted=True)  # and, before anybody looked, a click in an old mail
-        await unsubscribes.note(shop.ledger, ["shop"], ["a@x.test"], ["a@x.test"])
+        await unsubscribes.note(shop.ledger, ["shop"], {"a@x.test": 0.0}, ["a@x.test"])
         await self.back(shop)
         await shop.follow(Key(R.SUBSCRIBERS, 1))
         assert self.blocked(shop)
@@ -571,7 +682,7 @@ class TestUnsubscribes:
 
         with monkeypatch.context() as patch:
             patch.setattr(shop.platform, "standing", deaf)
-            await unsubscribes.note(shop.ledger, ["shop"], ["b@x.test"], ["a@x.test"])
+            await unsubscribes.note(shop.ledger, ["shop"], {"b@x.test": 0.0}, ["a@x.test"])
             with pytest.raises(Later):
                 await self.back(shop)
         assert not shop.store.records[R.SUBSCRIBERS][2].consents  # type: ignore[union-attr]
@@ -585,7 +696,7 @@ class TestUnsubscribes:
             return None
 
         shop.store.unsubscribe = forbidden  # type: ignore[method-assign]
-        await unsubscribes.note(shop.ledger, ["shop"], ["z@x.test"])
+        await unsubscribes.note(shop.ledger, ["shop"], {"z@x.test": 0.0})
         await self.back(shop)
         await self.back(shop)
         async with shop.ledger.begin() as tx:
@@ -610,7 +721,7 @@ class TestUnsubscribes:
         async def failing(_: str) -> bool | None:
             raise trouble
 
-        await unsubscribes.note(shop.ledger, ["shop"], ["a@x.test"])
+        await unsubscribes.note(shop.ledger, ["shop"], {"a@x.test": 0.0})
         shop.store.unsubscribe = failing  # type: ignore[method-assign]
         for _ in range(3):
             with pytest.raises(Later):
@@ -632,7 +743,7 @@ class TestUnsubscribes:
             return await original(email)
 
         shop.store.unsubscribe = picky  # type: ignore[method-assign]
-        await unsubscribes.note(shop.ledger, ["shop"], everybody)
+        await unsubscribes.note(shop.ledger, ["shop"], dict.fromkeys(everybody, 0.0))
         for _ in range(2):
             with pytest.raises(Later, match="odd record"):
                 await self.back(shop)
@@ -712,13 +823,14 @@ class Somebody:
         batch = [event for event in self.post if self.dice.random() < 0.6]
         self.post = [event for event in self.post if event not in batch or self.dice.random() < 0.2]
         people = callbacks.read(json.dumps(batch).encode())
-        said, blocked = ([p.email for p in people if p.sure == sure] for sure in (True, False))
+        said = {p.email: p.at for p in people if p.sure}
+        blocked = [p.email for p in people if not p.sure]
         await unsubscribes.note(self.shop.ledger, ["shop"], said, blocked)
 
     async def back(self) -> None:
         shop = self.shop
         args = (shop.ledger, "shop", shop.store, shop.platform, shop.said.append)
-        await unsubscribes.write_back(*args, shop.clock())
+        await unsubscribes.write_back(*args, shop.clock)
 
     async def killed(self) -> None:
         """The store, or the platform, is told or asked, and nobody lives to note what it said."""

@@ -361,7 +361,7 @@ async def test_what_waits_about_the_person_is_never_told(tmp_path: Path, databas
             await queue.park(tx, NAME, parkings, now=1.0)
             contact = Waiting(person, None, 1, b"f", b"sealed")
             await outgoing.put(tx, NAME, outgoing.CONTACTS, [contact, Waiting(stranger, None, 1, b"f", b"s")])
-        await unsubscribes.note(tajo.ledger, [NAME], [email], [email])
+        await unsubscribes.note(tajo.ledger, [NAME], {email: 0.0}, [email])
         record = await forget(tajo, email)
         assert record.erased[NAME]["outgoing"] == len(theirs) + 2
         async with tajo.ledger.begin() as tx:

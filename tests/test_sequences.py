@@ -457,16 +457,23 @@ class TestByTheClock:
 class TestConsent:
     """Two kinds of it: to the newsletter, and to mails about carts."""
 
-    async def stands(self, shop: Shop, *, blocked_by_us: bool, about: Product | Cart) -> tuple[Consent, bool]:
-        """Whether somebody agreed, and has unsubscribed, who agreed to mails about carts alone."""
+    async def stands(
+        self, shop: Shop, *, blocked_by_us: bool, about: Product | Cart, left: bool = False
+    ) -> tuple[Consent, bool]:
+        """Whether somebody agreed, and has unsubscribed, who agreed to mails about carts alone. `left`: the
+        store was told that they had left, and their block was told of again.
+        """
         person = shop.ledger.secret.person("a@x.test")
         async with shop.ledger.begin() as tx:
             row = {"id": 1, "person": person, "storefront": 1, "granted": False, "carts_granted": True}
             await people.remember_subscribers(tx, "shop", [row | {"read_at": 0.0}])
             told = {"person": person, "contact_id": 1, "fingerprint": b"f", "told": Consent.WITHHELD}
             await people.remember_contacts(
-                tx, "shop", [told | {"blocked_by_us": blocked_by_us, "abandoned": False, "met_at": 0.0}]
+                *(tx, "shop"),
+                [told | {"blocked_by_us": blocked_by_us, "abandoned": False, "met_at": 0.0, "left_at": None}],
             )
+            if left:
+                await people.note_leave(tx, "shop", person, 1.0, said=0.0, taken=True)
         shop.mailbox.blocked = True
         shop.series = Series(kinds=(EventKind.CART_ABANDONED, EventKind.BACK_IN_STOCK))
         await shop.leave_cart()
@@ -483,6 +490,10 @@ class TestConsent:
 
     async def test_who_unsubscribed_has_unsubscribed_from_those_too(self, shop: Shop) -> None:
         stands = await self.stands(shop, blocked_by_us=False, about=CART)
+        assert stands == (Consent.GRANTED, True)
+
+    async def test_also_when_the_store_was_told_and_we_blocklisted_them_for_that(self, shop: Shop) -> None:
+        stands = await self.stands(shop, blocked_by_us=True, about=CART, left=True)
         assert stands == (Consent.GRANTED, True)
 
     async def test_to_mails_about_carts_is_none_to_others(self, shop: Shop) -> None:

@@ -52,7 +52,7 @@ async def serve(
     lookout = Lookout(fleet, meters, alarms_of(wiring, clock, warn), clock, warn)
 
     async def unsubscribed(people: Sequence[marketing.Unsubscribe]) -> None:
-        said = [person.email for person in people if person.sure]
+        said = {person.email: person.at for person in people if person.sure}
         blocked = [person.email for person in people if not person.sure]
         await unsubscribes.note(wiring.ledger, fleet.names, said, blocked)
         for name in fleet.names:

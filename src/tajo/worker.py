@@ -245,7 +245,7 @@ class Worker:
                     line.source,
                     line.destination,
                     self._say,
-                    self._clock.now(),
+                    self._clock.now,
                 )
                 due = await connector.next_due()
                 pause = IDLE if due is None else min(max(due - self._clock.now(), GATHERED), IDLE)

@@ -401,11 +401,11 @@ async def serve(
         await line.connector.follow()
         wish = {"email": "leaver@example.com", "consents": ["marketing_newsletter"]}
         await merchant.shop("POST", "/v3/customers/subscribers", wish)
-        for said, blocked in (([wish["email"]], []), ([], [wish["email"]])):
+        for said, blocked in (({wish["email"]: 0.0}, []), ({}, [wish["email"]])):
             await unsubscribes.note(wiring.ledger, [NAME], said, blocked)
             await unsubscribes.write_back(
                 *(wiring.ledger, NAME, line.source, line.destination),
-                *(lambda _: None, store.clock.now()),
+                *(lambda _: None, store.clock.now),
             )
         await line.connector.sync()
         await webhooks.remove(wiring, NAME, store, brevo)

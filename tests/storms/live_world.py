@@ -434,7 +434,7 @@ class Street:
                 heard |= {uuid: max(notice.created, heard.get(uuid, 0.0)) for uuid in notice.carts}
         calls = [body for _, _, sender, body in arrived if sender == "brevo"]
         if gone := [who for body in calls for who in marketing.read(body)]:
-            said = [who.email for who in gone if who.sure]
+            said = {who.email: who.at for who in gone if who.sure}
             await unsubscribes.note(ledger, [NAME], said, [who.email for who in gone if not who.sure])
         for email, second in {one for body in calls for one in _gone(body)} & self._departed.keys():
             left, when = self.history.left[email], self._departed[email, second]
@@ -473,7 +473,7 @@ class Street:
         await line.connector.send_due()
         await line.connector.follow()
         await unsubscribes.write_back(
-            ledger, NAME, line.source, line.destination, lambda _: None, self.clock.now()
+            ledger, NAME, line.source, line.destination, lambda _: None, self.clock.now
         )
 
     async def live_since(self) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -22,6 +22,9 @@ LEAVING = frozenset({"unsubscribe", "unsubscribed", "spam"})
 
 CHANGED = frozenset({"contact_updated", "contactupdated"})
 BLOCKED = ("emailBlacklist", "emailBlacklisted")
+SURELY, PERHAPS = ("ts_event",), ("ts_event", "ts")
+"""What says when; `ts` was seen an hour off, which is no harm where only the order of a batch counts."""
+
 SECONDS, MILLISECONDS = 1e11, 1e15
 """Below these a number can be a time of so and so many since 1970."""
 
@@ -80,7 +83,9 @@ def read(body: bytes) -> list[Unsubscribe]:
     found: dict[str, Unsubscribe] = {}
     for one, gone in (told for event in _events(said) for told in _told(event)):
         before = found.get(one.email)
-        if one.sure or (gone and not before):
+        if one.sure and before and before.sure:
+            found[one.email] = one if before.at and not 0 < one.at < before.at else before
+        elif one.sure or (gone and not before):
             found[one.email] = one
         elif before and not before.sure and one.at >= before.at:
             if gone:
@@ -102,7 +107,8 @@ def _events(said: dict[str, Any] | list[Any]) -> Iterator[dict[str, Any]]:
 
 def _told(event: dict[str, Any]) -> Iterator[tuple[Unsubscribe, bool]]:
     """Of whom an event tells that they have left, or (False) that they are not blocklisted any more."""
-    word, at = str(event.get("event")).lower(), _moment(event)
+    word = str(event.get("event")).lower()
+    at = _moment(event, SURELY if word in LEAVING else PERHAPS)
     content = event.get("content") if word in CHANGED else event if word in LEAVING else None
     for entry in content if isinstance(content, list) else [content]:
         if not isinstance(entry, dict):
@@ -126,9 +132,9 @@ def _email(value: Any) -> str:
     return email if re.fullmatch(r"[^\s@]+@[^\s@]+", email) else ""
 
 
-def _moment(event: Mapping[str, Any]) -> float:
-    """`ts_event`, else `ts`, which was seen an hour off. `date*` are local to nobody knows where."""
-    for name in ("ts_event", "ts"):
+def _moment(event: Mapping[str, Any], names: Iterable[str]) -> float:
+    """Under the first of these names that says it. `date*` are local to nobody knows where."""
+    for name in names:
         value = event.get(name)
         if isinstance(value, str) and re.fullmatch(r"\d{1,15}(\.\d{1,9})?", value):
             value = float(value)

@@ -105,11 +105,12 @@ class ContactPayload:
             if value is not None and value != "" and field.startswith(_INTO_ATTRIBUTES)
         }
         told = None if mode is ConsentMode.IGNORE else consent
+        anew = (True,) if contact.left and blocked is False else ()  # what was told may have been the same
         leaves = self._left(contact)
         return Write(
             key=contact.key,
             body=encode({"email": email, "attributes": attributes}),
-            fingerprint=digest(encode((email, attributes, lists, told))),
+            fingerprint=digest(encode((email, attributes, lists, told, *anew))),
             lane=self._lane(Lane(tuple(lists), blocked, leaves)),
             # An import drops booleans (sendinblue/APIv3-python-library#95) and can only blocklist.
             alone=blocked is False
@@ -174,13 +175,15 @@ def block(contact: Contact, mode: ConsentMode) -> tuple[bool | None, str]:
     """What to say about e-mail blocklisting, and why: True, False, or None for not a word.
 
     Brevo's flag has three states, and False resubscribes whoever unsubscribed in Brevo
-    (activepieces/activepieces#15502): only a block that we set ourselves is ever lifted.
+    (activepieces/activepieces#15502): only a block that we set ourselves is ever lifted, or that of somebody
+    who has agreed anew since.
     """
     if mode is ConsentMode.IGNORE:
         return None, "consent is ignored"
     if contact.consent is Consent.GRANTED:
-        if contact.blocked_by_us:
-            return False, "consent given, our own block lifted"
+        if contact.blocked_by_us or contact.left:
+            by = "our own block" if contact.blocked_by_us else "the block of before"
+            return False, f"consent given, {by} lifted"
         return None, "consent given"
     if contact.told is Consent.GRANTED:
         return True, "consent withdrawn"

@@ -254,7 +254,8 @@ class Sequences:
         agreed = facts.granted
         if kept.subject.resource is Resource.CARTS and facts.carts_granted:
             agreed = True  # whom we blocklisted for want of the other consent has not unsubscribed
-            blocked = standing.email_blocked and not facts.told.blocked_by_us
+            ours = facts.told.blocked_by_us and facts.told.left_at is None
+            blocked = standing.email_blocked and not ours
             standing = structs.replace(standing, email_blocked=blocked)
         return Situation(
             now=now,

@@ -434,10 +434,14 @@ class Shipping:
                 "blocked_by_us": ticket.blocked,
                 "abandoned": ticket.abandoned,
                 "met_at": now,
+                "left_at": ticket.left_at,
             }
             for ticket, outcome in done
         ]
         await people.remember_contacts(tx, connector, rows)
+        agreed = [ticket for ticket, _ in done if ticket.write.consent is Consent.GRANTED]
+        ended = {ticket.write.person: ticket.left_at for ticket in agreed if ticket.left_at is not None}
+        await people.end_leaves(tx, connector, ended)
         renamed = [ticket.left_behind for ticket, _ in done if ticket.write.rename is not None]
         await people.forget_contact(tx, connector, renamed)
         await queue.unpark(tx, connector, [ticket.write.key for ticket, _ in done])

@@ -1,22 +1,26 @@
 """Who unsubscribes at the destination loses their consent in the store, too.
 
-Nobody is freed again by that: only a block that we set ourselves is ever lifted, and one that somebody
-else set is not ours. What a person said is passed on as it is. That a contact is blocklisted may be an echo
-of our own writing, and an old one: it is a reason to look, and what is found then is what counts.
+Nobody is freed again by that. Only a block that we set ourselves is ever lifted, and that of whoever has
+agreed anew: once the store is known to hold no consent of theirs, one that it holds later was given since.
+What a person said is passed on as it is. That a contact is blocklisted may be an echo of our own writing, and
+an old one: it is a reason to look, and what is found then is what counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tajo.errors import Later, Mend
 from tajo.sync.automation import Standing
-from tajo.sync.ledger import counts, outgoing, people
+from tajo.sync.ledger import counts, outgoing, people, queue
 from tajo.sync.ledger.outgoing import Waiting
-from tajo.sync.ledger.store import Ledger
+from tajo.sync.ledger.store import Ledger, Tx
+from tajo.sync.model import Key, Resource
 from tajo.sync.ports import Source
 
 UNSUBSCRIBES, BLOCKS = "unsubscribes", "blocks"
@@ -25,15 +29,23 @@ UNSUBSCRIBES, BLOCKS = "unsubscribes", "blocks"
 AGAIN = 300.0
 """Seconds after which the store is told again of somebody for whom a human must act."""
 
-ECHO = "an echo of our own block"
+SKEW = 60.0
+"""Seconds by which the destination's clock, which says whole seconds, may differ from ours."""
 
 _AT_ONCE = 50
 
-_WORDS = {
-    True: "the store took their consent",
-    False: "the store knew of no consent",
-    None: "the store's token may not take their consent",
-}
+
+class Answer(StrEnum):
+    """What came of it."""
+
+    TAKEN = "the store took their consent"
+    UNKNOWN = "the store knew of no consent"
+    FORBIDDEN = "the store's token may not take their consent"
+    ECHO = "an echo of our own block"
+    SETTLED = "the store has held no consent since"
+
+
+_ANSWERS = {True: Answer.TAKEN, False: Answer.UNKNOWN, None: Answer.FORBIDDEN}
 
 
 class Contacts(Protocol):
@@ -45,18 +57,25 @@ class Contacts(Protocol):
 
 
 class _Leaving(Struct, frozen=True):
+    """`at`: when, by the destination's clock; 0 where it did not say."""
+
     email: str
+    at: float = 0.0
 
 
 async def note(
-    ledger: Ledger, connectors: Iterable[str], emails: Iterable[str], blocked: Iterable[str] = ()
+    ledger: Ledger, connectors: Iterable[str], said: Mapping[str, float], blocked: Iterable[str] = ()
 ) -> None:
-    """Keep these, sealed, until the stores have been told: `emails` unsubscribed, `blocked` may have been."""
-    kinds = {UNSUBSCRIBES: _rows(ledger, emails), BLOCKS: _rows(ledger, blocked)}
+    """Keep these, sealed, until the stores have been told: `said` unsubscribed, `blocked` may have been.
+
+    By e-mail; when it was said, in seconds since 1970, 0 where that is not known. Of what waits for one
+    person the last word counts.
+    """
+    kinds = {UNSUBSCRIBES: dict(said), BLOCKS: dict.fromkeys(blocked, 0.0)}
     async with ledger.begin() as tx:
         for connector in connectors:
-            for kind, rows in kinds.items():
-                await outgoing.put(tx, connector, kind, rows)
+            for kind, people_ in kinds.items():
+                await outgoing.put(tx, connector, kind, await _rows(tx, ledger, connector, kind, people_))
 
 
 async def write_back(
@@ -65,7 +84,7 @@ async def write_back(
     source: Source,
     contacts: Contacts,
     journal: Callable[[str], None],
-    now: float,
+    now: Callable[[], float],
 ) -> None:
     """Tell the store of everybody who waits. Raises `Later`; whoever was told is not told again.
 
@@ -73,24 +92,49 @@ async def write_back(
     against one of them must not keep it from hearing of the rest.
     """
     for kind in (UNSUBSCRIBES, BLOCKS):
-        while rows := await _waiting(ledger, connector, kind, now):
+        while rows := await _waiting(ledger, connector, kind, now()):
             for row in rows:
-                email = ledger.secret.unseal(row.sealed, row.name, _Leaving).email
+                who = ledger.secret.unseal(row.sealed, row.name, _Leaving)
                 try:
-                    if kind == BLOCKS and await _echo(ledger, contacts, row.name, email):
-                        words = ECHO
+                    if kind == BLOCKS and await _echo(ledger, contacts, row.name, who.email):
+                        answer = Answer.ECHO
+                    elif who.at and await _settled(ledger, connector, row.name, who.at):
+                        answer = Answer.SETTLED
                     else:
-                        words = _WORDS[await source.unsubscribe(email)]
+                        answer = _ANSWERS[await source.unsubscribe(who.email)]
                 except (Later, Mend) as error:
                     seconds = error.seconds if isinstance(error, Later) else AGAIN
                     async with ledger.begin() as tx:
-                        await outgoing.put_off(tx, connector, kind, {row.name: now + seconds})
+                        await outgoing.put_off(tx, connector, kind, {row.name: now() + seconds})
                     raise Later(f"an unsubscribe waits: {error}", seconds) from error
-                if words != ECHO:
-                    journal(f"somebody unsubscribed: {words}")
-                async with ledger.begin() as tx:
+                if answer not in (Answer.ECHO, Answer.SETTLED):
+                    journal(f"somebody unsubscribed: {answer}")
+                async with ledger.begin(turn=connector) as tx:
+                    if answer in (Answer.TAKEN, Answer.UNKNOWN):
+                        await _note_leave(
+                            tx, connector, row.name, now(), who.at, taken=answer == Answer.TAKEN
+                        )
                     await outgoing.drop_as_read(tx, connector, kind, row)
-                    await counts.add(tx, connector, f"unsubscribed: {words}"[:64], 1, now)
+                    await counts.add(tx, connector, f"unsubscribed: {answer}"[:64], 1, now())
+
+
+async def _note_leave(tx: Tx, connector: str, person: bytes, at: float, said: float, *, taken: bool) -> None:
+    """The store holds no consent of theirs now; whatever it holds at the next look was given since."""
+    await people.note_leave(tx, connector, person, at, said=said + SKEW, taken=taken)
+    records = await people.subscriptions_of(tx, connector, [person])
+    keys = {Key(Resource.SUBSCRIBERS, id_) for id_ in records} | await people.speakers(
+        tx, connector, [person]
+    )
+    await queue.enqueue(tx, connector, keys, now=at)
+
+
+async def _settled(ledger: Ledger, connector: str, person: bytes, said: float) -> bool:
+    """Whether the store held no consent at some moment since: it was told, maybe of this very word, or they
+    took it back there themselves. Whatever it holds now was given later.
+    """
+    async with ledger.begin() as tx:
+        withheld = await people.withheld_at(tx, connector, person)
+    return withheld is not None and withheld >= said + SKEW
 
 
 async def _echo(ledger: Ledger, contacts: Contacts, person: bytes, email: str) -> bool:
@@ -113,10 +157,15 @@ async def _waiting(ledger: Ledger, connector: str, kind: str, now: float) -> lis
         return await outgoing.next_of(tx, connector, kind, None, after=b"", now=now, limit=_AT_ONCE)
 
 
-def _rows(ledger: Ledger, emails: Iterable[str]) -> list[Waiting]:
-    rows = []
-    for email in emails:
-        person = ledger.secret.person(email)
-        sealed = ledger.secret.seal(_Leaving(email), person)
-        rows.append(Waiting(person, None, len(email), person, sealed))
-    return rows
+async def _rows(
+    tx: Tx, ledger: Ledger, connector: str, kind: str, said: Mapping[str, float]
+) -> list[Waiting]:
+    """By each person; an unknown moment may be later than any."""
+    last = {ledger.secret.person(email): _Leaving(email, at) for email, at in said.items()}
+    for person, sealed in (await outgoing.sealed(tx, connector, kind, last)).items():
+        before, now = ledger.secret.unseal(sealed, person, _Leaving), last[person]
+        last[person] = replace(now, at=max(before.at, now.at) if before.at and now.at else 0.0)
+    return [
+        Waiting(person, None, len(who.email), person, ledger.secret.seal(who, person))
+        for person, who in last.items()
+    ]

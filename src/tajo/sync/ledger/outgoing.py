@@ -57,6 +57,15 @@ async def fingerprints(tx: Tx, connector: str, kind: str, names: Collection[byte
     return dict(rows.all())
 
 
+async def sealed(tx: Tx, connector: str, kind: str, names: Collection[bytes]) -> dict[bytes, bytes]:
+    """What waits under these names."""
+    o = outgoing.c
+    rows = await tx.execute(
+        select(o.name, o.sealed).where(o.connector == connector, o.resource == kind, o.name.in_(list(names)))
+    )
+    return dict(rows.all())
+
+
 class Maybe(Struct, frozen=True):
     """What a person may have been told already by what waits."""
 

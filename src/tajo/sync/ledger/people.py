@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, field, structs
-from sqlalchemy import Select, and_, case, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import Select, and_, case, delete, exists, func, or_, select, true, tuple_, update
 
 from tajo.sync.ledger.carts import ABANDONED
 from tajo.sync.ledger.outgoing import CONTACTS
@@ -27,7 +27,10 @@ from tajo.sync.model import Consent, Key, Resource
 
 
 class Told(Struct, frozen=True, kw_only=True):
-    """What the destination was told of a person, and what it said of them."""
+    """What the destination was told of a person, and what it said of them.
+
+    `left_at`: when the store was known to hold no consent of theirs, after they had left there.
+    """
 
     contact_id: int | None = None
     fingerprint: bytes | None = None
@@ -35,6 +38,7 @@ class Told(Struct, frozen=True, kw_only=True):
     blocked_by_us: bool = False
     present: bool = False
     abandoned: bool = False
+    left_at: float | None = None
 
 
 class Purchases(Struct):
@@ -82,8 +86,14 @@ class Guest(Struct, frozen=True):
 
 
 async def facts(tx: Tx, connector: str, people: Collection[bytes]) -> dict[bytes, Facts]:
-    """Everything about these people, in six queries however many they are."""
+    """Everything about these people, in six queries however many they are.
+
+    A consent counts if it was read since the store was known to hold none of theirs.
+    """
     known = {person: Facts() for person in people}
+    query = select(contacts).where(contacts.c.connector == connector, contacts.c.person.in_(people))
+    for row in await tx.execute(query):
+        known[row.person].told = _told(row)
     owner: dict[int, bytes] = {}
     c = customers.c
     for id_, person, storefront, modified in await tx.execute(
@@ -111,17 +121,14 @@ async def facts(tx: Tx, connector: str, people: Collection[bytes]) -> dict[bytes
     for person, *bought in await tx.execute(query):
         _note(known[person], *bought)
     s = subscribers.c
-    for person, storefront, granted, carts_granted in await tx.execute(
-        select(s.person, s.storefront, s.granted, s.carts_granted).where(
+    for person, storefront, granted, carts_granted, read_at in await tx.execute(
+        select(s.person, s.storefront, s.granted, s.carts_granted, s.read_at).where(
             s.connector == connector, s.person.in_(people)
         )
     ):
-        known[person].granted |= granted
+        known[person].granted |= granted and read_at >= (known[person].told.left_at or 0.0)
         known[person].carts_granted |= bool(carts_granted)
         known[person].storefronts.add(storefront)
-    query = select(contacts).where(contacts.c.connector == connector, contacts.c.person.in_(people))
-    for row in await tx.execute(query):
-        known[row.person].told = _told(row)
     for person in await tx.scalars(
         select(carts.c.person).where(
             carts.c.connector == connector, carts.c.person.in_(people), carts.c.state == ABANDONED
@@ -139,6 +146,7 @@ def _told(row: Any) -> Told:
         blocked_by_us=row.blocked_by_us,
         present=row.present,
         abandoned=bool(row.abandoned),
+        left_at=row.left_at,
     )
 
 
@@ -333,29 +341,43 @@ async def billed_elsewhere(tx: Tx, connector: str, accounts: Collection[int]) ->
 
 
 async def remember_subscribers(tx: Tx, connector: str, rows: Sequence[Row]) -> set[bytes]:
-    """Note newsletter records (rows of `subscribers`); returns whose wish is new or changed."""
+    """Note newsletter records (rows of `subscribers`); returns whose wish is new or changed.
+
+    What was read before something newer was known of the record is no news. Without a consent, it is also
+    noted that there was none by then.
+    """
     s = subscribers.c
     found = await tx.execute(
-        select(s.id, s.person, s.granted).where(
+        select(s.id, s.person, s.granted, s.read_at, s.withheld_at).where(
             s.connector == connector, s.id.in_([row["id"] for row in rows])
         )
     )
-    before = {id_: (person, granted) for id_, person, granted in found}
-    await upsert(tx, subscribers, [{"connector": connector, **row} for row in rows])
-    changed = {row["person"] for row in rows if before.get(row["id"]) != (row["person"], row["granted"])}
-    moved = {before[row["id"]][0] for row in rows if row["id"] in before}
+    before, full = {row.id: row for row in found}, []
+    rows = [row for row in rows if row["id"] not in before or before[row["id"]].read_at <= row["read_at"]]
+    for row in rows:
+        old = before.get(row["id"])
+        withheld = old.withheld_at if old and old.person == row["person"] else None
+        if not row["granted"]:
+            withheld = max(withheld or 0.0, row["read_at"])
+        full.append({"connector": connector, **row, "withheld_at": withheld})
+    await upsert(tx, subscribers, full)
+    wishes = {id_: (old.person, old.granted) for id_, old in before.items()}
+    changed = {row["person"] for row in rows if wishes.get(row["id"]) != (row["person"], row["granted"])}
+    moved = {before[row["id"]].person for row in rows if row["id"] in before}
     return changed | (moved - {row["person"] for row in rows})
 
 
 async def remember_contacts(tx: Tx, connector: str, rows: Sequence[Row]) -> None:
     """Note what was told of people: full rows of `contacts` without connector and `present`.
 
-    A `contact_id` of None leaves the one that is known.
+    A `contact_id` of None leaves the one that is known. `left_at` is for those who are new here.
     """
     full = [{"connector": connector, "present": True, **row} for row in rows]
-    told = [column.name for column in contacts.c if column.name not in ("connector", "person", "contact_id")]
+    kept = ("connector", "person", "contact_id", "left_at")
+    told = [column.name for column in contacts.c if column.name not in kept]
+    known = [row for row in full if row["contact_id"] is not None]
     await upsert(tx, contacts, [row for row in full if row["contact_id"] is None], overwrite=told)
-    await upsert(tx, contacts, [row for row in full if row["contact_id"] is not None])
+    await upsert(tx, contacts, known, overwrite=[*told, "contact_id"])
 
 
 async def forget_contact(tx: Tx, connector: str, people: Collection[bytes]) -> None:
@@ -381,12 +403,49 @@ async def is_there(tx: Tx, connector: str, person: bytes) -> bool:
 
 
 async def lift_blocks(tx: Tx, connector: str, people: Collection[bytes]) -> None:
-    """These people are not blocklisted, whatever we told: somebody lifted it there."""
+    """These people are not blocklisted, whatever was so: somebody lifted it there."""
+    c = contacts.c
     await tx.execute(
         update(contacts)
-        .where(contacts.c.connector == connector, contacts.c.person.in_(people), contacts.c.blocked_by_us)
-        .values(blocked_by_us=False)
+        .where(c.connector == connector, c.person.in_(people), or_(c.blocked_by_us, c.left_at.is_not(None)))
+        .values(blocked_by_us=False, left_at=None)
     )
+
+
+async def note_leave(tx: Tx, connector: str, person: bytes, at: float, *, said: float, taken: bool) -> None:
+    """The store holds no consent of theirs any more, for they left at the destination.
+
+    `said`: the moment for which this settles it. `taken`: it held a consent until now; else it may have, if
+    one was told of.
+    """
+    s, c = subscribers.c, contacts.c
+    await tx.execute(
+        update(subscribers)
+        .where(s.connector == connector, s.person == person)
+        .values(granted=False, read_at=at, withheld_at=max(at, said))
+    )
+    had = true() if taken else c.told == Consent.GRANTED
+    await tx.execute(
+        update(contacts).where(c.connector == connector, c.person == person, had).values(left_at=at)
+    )
+
+
+async def withheld_at(tx: Tx, connector: str, person: bytes) -> float | None:
+    """The last moment at which the store is known to have held no consent of theirs; None: of none."""
+    s = subscribers.c
+    query = select(func.min(func.coalesce(s.withheld_at, 0.0)))
+    return await tx.scalar(query.where(s.connector == connector, s.person == person)) or None
+
+
+async def end_leaves(tx: Tx, connector: str, left: Mapping[bytes, float]) -> None:
+    """These people may be written to again: who, and which leave this ends. A later one stands."""
+    c = contacts.c
+    for person, at in left.items():
+        await tx.execute(
+            update(contacts)
+            .where(c.connector == connector, c.person == person, c.left_at == at)
+            .values(left_at=None)
+        )
 
 
 async def blocked_by_us(tx: Tx, person: bytes) -> bool:
@@ -413,7 +472,13 @@ async def miss_contacts(tx: Tx, connector: str, before: float) -> int:
             or_(contacts.c.met_at.is_(None), contacts.c.met_at < before),
         )
         .values(
-            present=False, fingerprint=None, contact_id=None, told=None, blocked_by_us=False, abandoned=False
+            present=False,
+            fingerprint=None,
+            contact_id=None,
+            told=None,
+            blocked_by_us=False,
+            abandoned=False,
+            left_at=None,
         )
     )
     return (await tx.execute(gone)).rowcount

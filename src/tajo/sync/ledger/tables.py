@@ -122,7 +122,8 @@ customers = _table(
     index=("person",),
 )
 
-#: What the shop knows of a person's wish, per newsletter record.
+#: What the shop knows of a person's wish, per newsletter record. `withheld_at`: when it was last known not to
+#: hold a consent to marketing mail.
 subscribers = _table(
     "subscribers",
     _id(),
@@ -131,10 +132,12 @@ subscribers = _table(
     Column("granted", Boolean, nullable=False),
     Column("carts_granted", Boolean),
     Column("read_at", Double, nullable=False),
+    Column("withheld_at", Double),
     index=("person",),
 )
 
 #: What Brevo was told of a person. `contact_id`: Brevo's id, when known. `present`: it is there.
+#: `left_at`: when the store was known to hold no consent of theirs, after they had left in Brevo.
 contacts = Table(
     "contacts",
     metadata,
@@ -147,6 +150,7 @@ contacts = Table(
     Column("present", Boolean, nullable=False),
     Column("met_at", Double),
     Column("abandoned", Boolean),
+    Column("left_at", Double),
     **_CLUSTERED,
 )
 

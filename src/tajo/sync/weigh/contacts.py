@@ -127,7 +127,12 @@ async def customers(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
             old = b""
         elif old:
             told = facts[old].told
-            contact = replace(contact, rename=told.contact_id, blocked_by_us=told.blocked_by_us)
+            contact = replace(
+                contact,
+                rename=told.contact_id,
+                blocked_by_us=told.blocked_by_us,
+                left=told.left_at is not None,
+            )
         drafts.append((contact, old))
     await _tell_people(tx, desk, weighed, facts, drafts)
     await people.drop_guests(tx, desk.connector, persons.values())
@@ -240,6 +245,7 @@ def compose(person: bytes, key: Key, customer: Customer, facts: people.Facts) ->
         storefronts=frozenset(facts.storefronts or {customer.storefront}),
         exists=facts.told.present,
         blocked_by_us=facts.told.blocked_by_us,
+        left=facts.told.left_at is not None,
         told=facts.told.told,
         abandoned=facts.abandoned,
         told_abandoned=facts.told.abandoned,
@@ -300,6 +306,7 @@ async def _tell_people(
             blocked=blocked,
             was_blocked=contact.blocked_by_us,
             was_granted=contact.told is Consent.GRANTED,
+            left_at=facts[left or contact.person].told.left_at,
             abandoned=contact.abandoned,
             was_abandoned=contact.told_abandoned,
             left_behind=left,

@@ -99,8 +99,9 @@ class Ticket(Struct, frozen=True, kw_only=True, eq=False, gc=False, omit_default
 
     `about`: the key to look at again; `parent`: a variant's product; `blocked`: whether the contact is
     blocklisted by us from then on, `was_blocked`: and may be until then; `was_granted`: the
-    destination may believe until then that they agreed. `abandoned`, `was_abandoned`: on the list of carts
-    left behind, from then on and maybe until then. `left_behind`: the person whose contact was renamed.
+    destination may believe until then that they agreed. `left_at`: since when it was known that they had
+    left there. `abandoned`, `was_abandoned`: on the list of carts left behind, from then on and maybe until
+    then. `left_behind`: the person whose contact was renamed.
     `named_at`: since when somebody waits for it (0: nobody does, a sweep met it).
     """
 
@@ -110,6 +111,7 @@ class Ticket(Struct, frozen=True, kw_only=True, eq=False, gc=False, omit_default
     blocked: bool = False
     was_blocked: bool = False
     was_granted: bool = False
+    left_at: float | None = None
     abandoned: bool = False
     was_abandoned: bool = False
     left_behind: bytes = b""
