@@ -13,11 +13,12 @@ from msgspec.structs import replace
 
 from tajo.errors import Busy, Later, Mend
 from tajo.sync.account import Account
-from tajo.sync.connector import PARTS, Connector
+from tajo.sync.connector import Connector
 from tajo.sync.ledger import queue, runs
 from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import Ledger, open_ledger
 from tajo.sync.model import Batch, Category, Key, Product, Resource, Variant
+from tajo.sync.parts import PARTS
 from tajo.sync.weigh import Policy
 from tests.memory import DAY_ONE, MemoryPlatform, MemoryStore, Ticking, customer, order, refund, subscriber
 

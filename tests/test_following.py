@@ -25,7 +25,7 @@ from tajo.errors import Later, Mend, TajoError
 from tajo.sync import unsubscribes, weigh
 from tajo.sync.account import Account
 from tajo.sync.automation import Standing
-from tajo.sync.connector import LISTED, Connector
+from tajo.sync.connector import Connector
 from tajo.sync.delivery import LANDING
 from tajo.sync.ledger import carts, counts, outgoing, queue, recoveries, runs
 from tajo.sync.ledger.secret import Secret

@@ -21,11 +21,13 @@ from tajo import config, webhooks
 from tajo.bigcommerce.hooks import EXCEPTIONS, Health, Report
 from tajo.errors import Busy, Later, Mend
 from tajo.http import Clock
-from tajo.sync.connector import MENDED, PARTS, Connector
+from tajo.sync.barred import MENDED
+from tajo.sync.connector import Connector
 from tajo.sync.ledger.inbox import open_inbox
 from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import Ledger, open_ledger
 from tajo.sync.model import Batch, Cart, CartLine, Key, Notice, Resource, cart_key
+from tajo.sync.parts import PARTS
 from tajo.sync.weigh import Policy
 from tajo.wiring import Line
 from tajo.worker import CANARY, FEW, GATHERED, HOURLY, POLLING, QUIET, Worker, last_at, unheard

@@ -31,7 +31,7 @@ from tajo.http import Clock, Heard, Patience
 from tajo.skills import Manners, Playbook, Shop
 from tajo.sync.account import Account
 from tajo.sync.automation import Automation
-from tajo.sync.connector import PARTS, Connector
+from tajo.sync.connector import Connector
 from tajo.sync.ledger import connections, counts, known, outgoing, people, queue, runs
 from tajo.sync.ledger import sequences as sequence_rows
 from tajo.sync.ledger.queue import Parked
@@ -40,6 +40,7 @@ from tajo.sync.ledger.store import Ledger, copy_ledger, open_ledger
 from tajo.sync.mapping import Rule
 from tajo.sync.model import EventKind, Farewell, Key, Resource, Store, Write
 from tajo.sync.moments import moment
+from tajo.sync.parts import PARTS
 from tajo.sync.ports import Told
 from tajo.sync.recovery import link
 from tajo.sync.rehearsal import Rehearsal

@@ -17,7 +17,7 @@ from tajo.http import Clock
 from tajo.sync import back_in_stock as waiting
 from tajo.sync import unsubscribes
 from tajo.sync.account import Account
-from tajo.sync.connector import MENDED
+from tajo.sync.barred import MENDED
 from tajo.sync.ledger import counts, keeping, runs
 from tajo.sync.model import Key, Resource, Store
 from tajo.sync.moments import moment

@@ -12,16 +12,18 @@ from typing import Any
 from msgspec.structs import replace
 
 from tajo.errors import Later, Mend, gravest
-from tajo.sync import sequences, weigh
+from tajo.sync import census, losses, sequences, weigh
 from tajo.sync.account import Account
 from tajo.sync.automation import Automation, Nothing
+from tajo.sync.barred import MENDED, Barred, Bars
 from tajo.sync.delivery import Delivery
-from tajo.sync.ledger import carts, known, outgoing, people, queue, runs, unmet
+from tajo.sync.ledger import carts, outgoing, people, queue, runs
 from tajo.sync.ledger import sequences as sequence_rows
 from tajo.sync.ledger.store import Ledger, Tx
 from tajo.sync.model import Batch, Key, Refund, Resource, Store
 from tajo.sync.moments import moment
 from tajo.sync.pages import ahead, gathered
+from tajo.sync.parts import BESIDE, DATED, GOODS, LANES, LISTED, LOOK_AT, PARTS, PEOPLE, SHOWS, UNSEEN
 from tajo.sync.ports import Destination, Source, Told, urgent
 from tajo.sync.shipping import Shipping, event_key
 from tajo.sync.spans import span
@@ -38,64 +40,12 @@ WEIGH: dict[Resource, Callable[..., Awaitable[Weighed]]] = {
     Resource.CARTS: weigh.carts,
 }
 
-#: What can be read at the same time; within a lane one after the other. Contacts need all of it first.
-LANES: tuple[tuple[Resource, ...], ...] = (
-    (Resource.CATEGORIES, Resource.PRODUCTS),
-    (Resource.REFUNDS, Resource.ORDERS),
-    (Resource.SUBSCRIBERS,),
-)
-
-#: What comes of people; it is written last.
-PEOPLE = frozenset({Resource.CUSTOMERS, Resource.GUESTS})
-
-#: What no contact is composed of: trouble with it keeps nobody's contact waiting.
-BESIDE = frozenset({Resource.CATEGORIES, Resource.PRODUCTS})
-
-#: What can be read as a list.
-LISTED = frozenset({Resource.CUSTOMERS}).union(*LANES)
-
-#: What is told through an outbox. All else is remembered as a part of something, or shipped.
-GOODS = frozenset({Resource.CATEGORIES, Resource.PRODUCTS, Resource.ORDERS})
-
-#: What nobody can look at again: events, and steps of sequences.
-UNSEEN = frozenset({Resource.EVENTS, Resource.SEQUENCES})
-
-#: What a queued key leads to: a guest is seen through an order.
-LOOK_AT = {Resource.GUESTS: Resource.ORDERS}
-
-#: Which resources a word of the configuration or command line stands for.
-PARTS: dict[str, frozenset[Resource]] = {
-    "customers": frozenset({Resource.SUBSCRIBERS, Resource.CUSTOMERS, Resource.GUESTS}),
-    "orders": frozenset({Resource.REFUNDS, Resource.ORDERS}),
-    "products": frozenset({Resource.CATEGORIES, Resource.PRODUCTS}),
-    "carts": frozenset({Resource.CARTS}),
-}
-
-#: What shows a guest, who is named by it.
-SHOWS = frozenset(LOOK_AT.values())
-
-#: What a store can be asked for the newest change of.
-DATED = frozenset({Resource.CUSTOMERS, Resource.ORDERS, Resource.PRODUCTS})
-
-#: Seconds after which what needs a human is tried again.
-MENDED = 300.0
-
-_CENSUS = "contacts"
 _GUESTS_AT_ONCE = 500
 _DRAIN_AT_ONCE = 2000
 _PUT_OFF = 300.0
-_SECOND_LOOK = 300.0
 _STOCK = 2000
 _PROGRESS_EVERY = 5.0
 _FAREWELLS_AT_ONCE = 200
-
-#: A listing that lost more than this share of what is known, and more than so many, is not believed; a look
-#: that did, not at once.
-LOST_SHARE, LOST_FEW = 0.1, 10
-
-
-class Barred(Later):
-    """What may not be read comes later."""
 
 
 class Connector:
@@ -146,7 +96,7 @@ class Connector:
         self._noted = 0.0
         self._everybody_ahead = False
         self._sweeping: dict[Resource, runs.Position] = {}
-        self._barred: dict[Resource, tuple[Mend, float]] = {}  # why, and until when nobody tries again
+        self._bars = Bars(now)
         self._shipping = Shipping(ledger, name, destination, lambda: self.account, now, told)
 
     async def open(self, *, create: bool = True) -> Store:
@@ -168,7 +118,7 @@ class Connector:
                 self._live_since = (await runs.connection(tx, self.name, self._now())).live_since
                 swept = await runs.swept_since(tx, self.name)
                 self._met_everybody = Resource.CUSTOMERS in swept
-                self._shipping.met_at = swept.get(_CENSUS)
+                self._shipping.met_at = swept.get(census.CENSUS)
             async with self._shipping:
                 yield
 
@@ -243,7 +193,7 @@ class Connector:
     @property
     def barred(self) -> Mapping[Resource, Mend]:
         """What of the store may not be read, and why. A human must act; all else goes on meanwhile."""
-        return {resource: why for resource, (why, _) in self._barred.items()}
+        return self._bars.why
 
     async def follow(self) -> int:
         """Look at all that is due by now, as somebody waits for it; returns how many keys that were.
@@ -292,7 +242,7 @@ class Connector:
             except Mend as why:
                 await self._bar(resource, why)
                 continue
-            self._barred.pop(resource, None)
+            self._bars.lift(resource)
             if changed is not None:
                 found[resource] = changed
         return found
@@ -305,9 +255,7 @@ class Connector:
 
     def _readable(self, resources: frozenset[Resource]) -> frozenset[Resource]:
         """Of these, what it is worth trying to read now."""
-        now = self._now()
-        resting = {resource for resource, (_, until) in self._barred.items() if now < until}
-        return frozenset(one for one in resources if LOOK_AT.get(one, one) not in resting)
+        return frozenset(one for one in resources if not self._bars.rests(LOOK_AT.get(one, one)))
 
     async def _bar(self, resource: Resource, why: Mend) -> None:
         """Do without this for a while. Raises `Mend` where nothing at all may be read: then all must stop.
@@ -315,7 +263,7 @@ class Connector:
         A refusal does not say which of the two it is, so the store itself is asked.
         """
         await self._source.open()
-        self._barred[resource] = why, self._now() + MENDED
+        self._bars.shut(resource, why)
 
     async def count_due(self) -> int:
         """How many keys are to be looked at by now: a cart's next look may be an hour away."""
@@ -381,40 +329,18 @@ class Connector:
         )
 
     async def _census(self, run: runs.RunRecord) -> None:
-        """Meet everybody whom the destination already holds, before anything is written.
-
-        It tells who is new, who has unsubscribed there, and whose phone numbers are taken. Once per
-        run, or what a killed run wrote itself would look as if it had been there before.
-        """
-        customers = self._sweeping[Resource.CUSTOMERS]
-        if customers.since is not None:
+        """Before a full sync, meet everybody whom the destination already holds."""
+        if self._sweeping[Resource.CUSTOMERS].since is not None:
             return
-        async with self._ledger.begin() as tx:
-            position = await runs.begin_sweep(
-                tx, self.name, _CENSUS, run.id, since=None, now=self._round_began
-            )
-        if position.done:
-            return
-        secret = self._ledger.secret
-        anybody = False
-        async for met in self._destination.people():
-            anybody |= bool(met)
-            at = self._now()
-            async with self._ledger.begin() as tx:
-                named = [(secret.person(who.email or f"contact:{who.id}"), who) for who in met]
-                await people.meet_contacts(tx, self.name, [(p, who.id) for p, who in named], at)
-                await people.lift_blocks(tx, self.name, [p for p, who in named if not who.blocked])
-                phones = {p: secret.phone(who.phone) if who.phone else b"" for p, who in named}
-                await people.claim_phones(tx, self.name, phones)
-        async with self._ledger.begin() as tx:
-            missed = await people.miss_contacts(tx, self.name, before=position.started_at)
-            if missed and not anybody:  # the account was emptied, or is another one
-                await known.forget_all(tx, self.name)
-                self.account.notes[
-                    "the account holds none of our contacts any more: everything is told anew"
-                ] += 1
-            await runs.end_sweep(tx, self.name, _CENSUS, self._round_began)
-        self._shipping.met_at, self._shipping.just_met = self._round_began, True
+        taken, emptied = await census.take(
+            self._ledger, self.name, self._destination, run.id, self._round_began, self._now
+        )
+        if emptied:
+            self.account.notes[
+                "the account holds none of our contacts any more: everything is told anew"
+            ] += 1
+        if taken:
+            self._shipping.met_at, self._shipping.just_met = self._round_began, True
 
     async def _lanes(self, wanted: frozenset[Resource]) -> None:
         async with asyncio.TaskGroup() as lanes:
@@ -510,7 +436,7 @@ class Connector:
 
     async def _swept(self, resource: Resource) -> None:
         """The sweep is over, and what it should have met and did not is looked at."""
-        self._barred.pop(resource, None)
+        self._bars.lift(resource)
         if not await self._look_for_missing(resource):
             return  # the next one looks as far back as this one would have
         started_at = self._sweeping[resource].started_at
@@ -518,22 +444,18 @@ class Connector:
             await runs.end_sweep(tx, self.name, resource, started_at - self._policy.overlap)
 
     async def _look_for_missing(self, resource: Resource) -> bool:
-        """Look at what a full listing did not show: it may be gone. One that lost much is not believed."""
+        """Look at what a full listing did not show; returns whether that is believed."""
         position = self._sweeping[resource]
         if position.since is not None:
             return True
         async with self._ledger.begin() as tx:
-            missing, known_ones = await unmet.unmet(tx, self.name, resource, position.started_at)
-            lost = weigh.told_as_there(self._destination, resource, missing)
-            known_ones -= len(missing) - len(lost)
-            if _too_many(len(lost), known_ones) and not self._believe_losses:
-                self.account.troubles.append(
-                    f"{resource}: {len(lost):,} of {known_ones:,} are missing in the store's list, so "
-                    "nothing is deleted. If they are gone, run `tajo sync --full --believe-losses`"
-                )
+            missing, doubt = await losses.of_list(
+                tx, self.name, self._destination, resource, position.started_at
+            )
+            if doubt and not self._believe_losses:
+                self.account.troubles.append(doubt)
                 return False
-            keys = [Key(resource, id_) for id_ in missing]
-            await queue.enqueue(tx, self.name, keys, now=self._now())
+            await queue.enqueue(tx, self.name, missing, now=self._now())
         return True
 
     async def _say_farewell(self) -> None:
@@ -637,7 +559,7 @@ class Connector:
                 if not live:
                     self.account.notes[f"{resource} are left out: {why.problem}"] += 1
                 continue
-            self._barred.pop(resource, None)
+            self._bars.lift(resource)
             swept = self._sweeping.get(resource)
             again = not live and swept is not None and swept.since is None
             for one in (*beside, batch):
@@ -649,36 +571,13 @@ class Connector:
                 await queue.looked_at(tx, self.name, aliases, batch.read_at)
 
     async def _believed(self, batch: Batch, *, live: bool) -> Batch:
-        """The batch without what is missing in it and not believed to be gone before a second look.
-
-        Wrong answers come as one: of few ids a look is believed. Nothing of what is put off is told or
-        forgotten, so that whoever dies meanwhile has lost nothing.
-        """
-        named = {change.key for change in batch.changes}
-        missing = {change.key for change in batch.changes if change.record is None and not change.flaw}
+        """The batch without what is missing in it and not believed to be gone."""
+        believe = self._believe_losses and not live
         async with self._ledger.begin() as tx:
-            denied = await queue.denied(tx, self.name, named)
-            if not missing and not denied:
-                return batch
-            known_ones = await unmet.recall(tx, self.name, batch.resource, [key.id for key in named])
-            there = weigh.told_as_there(self._destination, batch.resource, known_ones)
-            fresh = missing - denied.keys()
-            lost = there & {key.id for key in fresh}
-            many = _too_many(len(lost), len(there))
-            early = {key for key in missing - fresh if batch.read_at < denied[key] + _SECOND_LOOK}
-            doubtful = early | fresh if many else early
-            if self._believe_losses and not live:
-                many, doubtful = False, set()
-            await queue.found(tx, self.name, denied.keys() - missing)
-            await queue.deny(tx, self.name, doubtful, batch.read_at, again_after=_SECOND_LOOK)
-        if many:
-            words = f"{len(lost):,} of {len(there):,} {batch.resource} are missing in the store's answer"
-            at = moment(batch.read_at + _SECOND_LOOK)
-            self._note(f"{words}: looked at again at {at:%H:%M:%S} UTC", live=live)
-        if gone := missing - fresh - doubtful:
-            words = f"{len(gone):,} {batch.resource} are missing at the second look, too: they are gone"
-            self._note(words, live=live)
-        return replace(batch, changes=[change for change in batch.changes if change.key not in doubtful])
+            batch, words = await losses.of_look(tx, self.name, self._destination, batch, believe=believe)
+        for said in words:
+            self._note(said, live=live)
+        return batch
 
     def _note(self, words: str, *, live: bool) -> None:
         """Somebody should know: whoever reads the log, or the account of the sync."""
@@ -719,8 +618,3 @@ class Connector:
         async with self._ledger.begin() as tx:
             ids = await people.orphans(tx, self.name)
             await queue.enqueue(tx, self.name, [Key(Resource.ORDERS, id_) for id_ in ids], now=self._now())
-
-
-def _too_many(lost: int, known_ones: int) -> bool:
-    """Whether so great a loss is not believed at once."""
-    return lost > max(LOST_FEW, LOST_SHARE * known_ones)

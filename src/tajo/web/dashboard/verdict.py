@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from tajo import config
 from tajo.answers import Progress
-from tajo.sync.connector import PARTS
 from tajo.sync.ledger.glance import Part
+from tajo.sync.parts import PARTS
 from tajo.web.dashboard.words import many, span
 from tajo.web.snapshot import Seen
 from tajo.worker import Standing
