@@ -219,11 +219,11 @@ class MemoryPlatform:
             "consent": contact.consent,
         }
         new = contact.consent == Consent.WITHHELD and not contact.exists
-        lift = contact.consent == Consent.GRANTED and (contact.blocked_by_us or contact.left)
+        lift = contact.consent == Consent.GRANTED and (contact.blocked_by_us or contact.left_at)
         withdrawn = contact.told == Consent.GRANTED and contact.consent == Consent.WITHHELD
         blocks = True if new or withdrawn else False if lift else None
         write = self._write(contact.key, {"value": value, "blocks": blocks})
-        seen = [value, contact.left and lift]
+        seen = [value, lift and contact.left_at]
         return replace(
             write,
             fingerprint=blake2b(msgspec.json.encode(seen), digest_size=16).digest(),

@@ -228,17 +228,18 @@ def test_nobody_is_ever_resubscribed_against_a_block_that_is_not_ours(
 ) -> None:
     assert block(contact(consent=consent, told=told, exists=exists), mode)[0] is not False
     if consent is Consent.WITHHELD:
-        assert block(contact(consent=consent, told=told, exists=exists, left=True), mode)[0] is not False
+        assert block(contact(consent=consent, told=told, exists=exists, left_at=1.0), mode)[0] is not False
 
 
-def test_whoever_agreed_anew_since_they_left_is_told_so_though_the_same_was_told_before() -> None:
-    before, after = (
-        payload().write(contact(consent=Consent.GRANTED, told=Consent.GRANTED, exists=True, left=left))
-        for left in (False, True)
-    )
-    assert before is not None and after is not None
-    assert (lane_of(before.lane).blocked, lane_of(after.lane).blocked) == (None, False)
-    assert before.fingerprint != after.fingerprint
+def test_whoever_agreed_anew_since_they_left_is_told_so_each_time_though_the_same_was_told_before() -> None:
+    told = []
+    for left_at in (None, 1.0, 2.0):
+        person = contact(consent=Consent.GRANTED, told=Consent.GRANTED, exists=True, left_at=left_at)
+        write = payload().write(person)
+        assert write is not None
+        assert lane_of(write.lane).blocked is (None if left_at is None else False)
+        told.append(write.fingerprint)
+    assert len(set(told)) == 3
 
 
 class TestBodies:

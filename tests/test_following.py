@@ -47,6 +47,7 @@ from tajo.sync.model import (
     Write,
     cart_key,
 )
+from tajo.sync.parts import LISTED
 from tajo.sync.unsubscribes import AGAIN
 from tajo.sync.weigh import Policy
 from tests.memory import DAY_ONE, MemoryPlatform, MemoryStore, Ticking, customer, order, refund, subscriber
@@ -473,6 +474,11 @@ class TestUnsubscribes:
         await self.back(shop)
         if looked:
             await shop.follow()
+        self.wish(shop, granted=True)
+        await shop.follow(Key(R.SUBSCRIBERS, 1))
+        assert (self.consent(shop), self.blocked(shop)) == (True, False)
+        await self.left(shop)
+        await self.back(shop)
         self.wish(shop, granted=True)
         await shop.follow(Key(R.SUBSCRIBERS, 1))
         assert (self.consent(shop), self.blocked(shop)) == (True, False)

@@ -105,7 +105,8 @@ class ContactPayload:
             if value is not None and value != "" and field.startswith(_INTO_ATTRIBUTES)
         }
         told = None if mode is ConsentMode.IGNORE else consent
-        anew = (True,) if contact.left and blocked is False else ()  # what was told may have been the same
+        # What was told before they left may have been the same.
+        anew = (contact.left_at,) if contact.left_at is not None and blocked is False else ()
         leaves = self._left(contact)
         return Write(
             key=contact.key,
@@ -181,7 +182,7 @@ def block(contact: Contact, mode: ConsentMode) -> tuple[bool | None, str]:
     if mode is ConsentMode.IGNORE:
         return None, "consent is ignored"
     if contact.consent is Consent.GRANTED:
-        if contact.blocked_by_us or contact.left:
+        if contact.blocked_by_us or contact.left_at is not None:
             by = "our own block" if contact.blocked_by_us else "the block of before"
             return False, f"consent given, {by} lifted"
         return None, "consent given"

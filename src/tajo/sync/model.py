@@ -402,8 +402,9 @@ class Contact(Struct, frozen=True, gc=False, kw_only=True):
 
     `person` is the keyed hash of the lower-case e-mail. `storefronts`: where the person is known.
     `phone`: E.164 or empty, already free of clashes. `exists`: the destination had them before us.
-    `blocked_by_us`: we, not the person, blocklisted them. `left`: they left there, and then the store held no
-    consent of theirs: one that it holds now was given since. `told`: the consent last told, if any.
+    `blocked_by_us`: we, not the person, blocklisted them. `left_at`: when the store was known to hold no
+    consent of theirs, for they had left there: one that it holds now was given since. `told`: the consent
+    that was last told, if any.
     `abandoned`: a cart of theirs is left behind; `told_abandoned`: that was told last.
     `rename`: the destination's own id of the contact that must get this e-mail instead of its old one.
     """
@@ -417,7 +418,7 @@ class Contact(Struct, frozen=True, gc=False, kw_only=True):
     phone: str = ""
     exists: bool = False
     blocked_by_us: bool = False
-    left: bool = False
+    left_at: float | None = None
     told: Consent | None = None
     abandoned: bool = False
     told_abandoned: bool = False

@@ -131,7 +131,7 @@ async def customers(tx: Tx, desk: Desk, batch: Batch) -> Weighed:
                 contact,
                 rename=told.contact_id,
                 blocked_by_us=told.blocked_by_us,
-                left=told.left_at is not None,
+                left_at=told.left_at,
             )
         drafts.append((contact, old))
     await _tell_people(tx, desk, weighed, facts, drafts)
@@ -245,7 +245,7 @@ def compose(person: bytes, key: Key, customer: Customer, facts: people.Facts) ->
         storefronts=frozenset(facts.storefronts or {customer.storefront}),
         exists=facts.told.present,
         blocked_by_us=facts.told.blocked_by_us,
-        left=facts.told.left_at is not None,
+        left_at=facts.told.left_at,
         told=facts.told.told,
         abandoned=facts.abandoned,
         told_abandoned=facts.told.abandoned,
@@ -306,7 +306,7 @@ async def _tell_people(
             blocked=blocked,
             was_blocked=contact.blocked_by_us,
             was_granted=contact.told is Consent.GRANTED,
-            left_at=facts[left or contact.person].told.left_at,
+            left_at=contact.left_at,
             abandoned=contact.abandoned,
             was_abandoned=contact.told_abandoned,
             left_behind=left,
