@@ -142,7 +142,7 @@ def test_a_block_that_the_same_batch_lifts_again_is_none(
     assert [one.email for one in said([flagged(*flag) for flag in flags])] == ["bob@x.test"] * left
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 3)), max_size=5), st.data())
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 3)), max_size=5), st.data())
 def test_a_persons_own_word_counts_wherever_it_stands_and_whoever_left_stands_once(
     flags: list[tuple[bool, int]], data: st.DataObject
 ) -> None:
@@ -183,6 +183,14 @@ def test_of_several_words_of_one_person_the_last_counts_and_an_unknown_moment_ma
 ) -> None:
     rows = [{"event": "unsubscribe", "email": ANN.email, "ts_event": at} for at in moments]
     assert said(rows) == [Unsubscribe(ANN.email, float(max(moments) if all(moments) else 0))]
+
+
+@pytest.mark.parametrize(("later", "told"), [(5, False), (3600, True)])
+def test_a_block_by_hand_in_the_batch_of_an_older_click_is_told_of_beside_it(later: int, told: bool) -> None:
+    block = {"email": ANN.email, "emailBlacklist": True}
+    at = int(ANN.at) + later
+    rows = [LEFT, {"event": "contact_updated", "ts": at, "content": [block]}]
+    assert said(rows) == [ANN, *[Unsubscribe(ANN.email, float(at), sure=False)] * told]
 
 
 @pytest.mark.parametrize("email", [None, "", "nobody", 3, ["ann@x.test"], "a b@x.test"])

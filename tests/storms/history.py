@@ -38,7 +38,8 @@ class History:
 
     `wishes`: who agreed to marketing, by e-mail. `left`: who left in Brevo, when, and when Tajo heard of it
     (inf: not yet). `freed`: when Brevo last might write to whoever had left before. `taken`: when Tajo took
-    somebody's consent in the store, and when they were `freed` before that (0: never).
+    somebody's consent in the store, and when they were `freed` before that (0: never). `doubts`: from when to
+    when it was not known whether Brevo had been told that they are free.
     """
 
     world: Any
@@ -54,6 +55,7 @@ class History:
     left: dict[str, dict[float, float]] = field(default_factory=dict)
     freed: dict[str, float] = field(default_factory=dict)
     taken: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    doubts: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     def look(self, now: float) -> None:
         """Note what is not as it was."""

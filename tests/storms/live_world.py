@@ -149,6 +149,9 @@ class Wire(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         events, unsure = _events(request), self._street.unsure
         unsure.update(events)
+        freed, doubts = _freed(request), self._street.history.doubts
+        if freed:
+            doubts.setdefault(freed, []).append((self._street.shop.now, inf))
         self._fuse.burn()
         await self._street.meanwhile()
         with self._street.watched(request):
@@ -156,7 +159,21 @@ class Wire(httpx.AsyncBaseTransport):
         self._fuse.burn()
         if answer.status_code < 500:
             unsure.subtract(events)
+        if freed and answer.is_success:
+            since = min(begun for begun, ended in doubts[freed] if ended == inf)
+            known = [doubt for doubt in doubts[freed] if doubt[1] < inf]
+            doubts[freed] = [*known, (since, self._street.shop.now)]
         return answer
+
+
+def _freed(request: httpx.Request) -> str:
+    """Whom a request frees in Brevo."""
+    if request.method not in ("POST", "PUT") or "/contacts" not in request.url.path or not request.content:
+        return ""
+    body = json.loads(request.content)
+    if body.get("emailBlacklisted") is not False:
+        return ""
+    return str(body.get("email") or body["attributes"]["EMAIL"]).lower()
 
 
 def _events(request: httpx.Request) -> list[str]:

@@ -10,7 +10,8 @@ at all, and whoever was anybody's address once may be left behind there. Of an o
 The store holds the consents that people gave, but for those of whoever left in Brevo since, if Brevo's call
 came through. A consent that was given before that call first came, or is not known in Brevo yet, may be lost
 with the old one. One that has freed them there stands, however often the call comes. One that was given
-after Tajo took the old one frees them.
+after Tajo took the old one frees them. Of whoever leaves while an answer is missing to that they are free,
+only Brevo's call tells.
 
 Events are differences between two looks, so what was overwritten before anybody looked was never there.
 These must have been told at least once, of what was made since the connector is live and is still in the
@@ -108,10 +109,16 @@ def _consent(history: History, email: str, wish: bool, row: Row) -> Iterator[str
     if wish and blocked and not left:
         yield f"{email} agreed, and is blocklisted"
     agreed_at = history.wishes[email][-1][0] if wish else 0.0
-    if wish and not blocked and left and max(left) > agreed_at:
+    if wish and not blocked and left and max(left) > agreed_at and not _unnoticed(history, email):
         yield f"{email} left in Brevo, and is free again"
     if wish and blocked and left and max(left) < max(_taken(history, email), default=0.0) < agreed_at:
         yield f"{email} agreed anew since they left, and is blocklisted"
+
+
+def _unnoticed(history: History, email: str) -> bool:
+    """Whether they left while Brevo was told, maybe not for the first time, that they are free."""
+    gone, heard = max(history.left[email].items())
+    return heard == inf and any(since <= gone <= until for since, until in history.doubts.get(email, []))
 
 
 def _taken(history: History, email: str) -> list[float]:

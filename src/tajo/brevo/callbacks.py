@@ -25,6 +25,9 @@ BLOCKED = ("emailBlacklist", "emailBlacklisted")
 SURELY, PERHAPS = ("ts_event",), ("ts_event", "ts")
 """What says when; `ts` was seen an hour off, which is no harm where only the order of a batch counts."""
 
+AT_ONCE = 60.0
+"""Seconds within which Brevo blocklists whoever has clicked."""
+
 SECONDS, MILLISECONDS = 1e11, 1e15
 """Below these a number can be a time of so and so many since 1970."""
 
@@ -67,10 +70,10 @@ class Trust(Struct, frozen=True):
 
 
 def read(body: bytes) -> list[Unsubscribe]:
-    """Who unsubscribed, complained or was blocklisted, each once, by where the body first tells of it.
+    """Who unsubscribed or complained, each once, and who was blocklisted otherwise, each once.
 
-    A person's own word counts before anything else that is told of them. Whose block is lifted again by a
-    later entry, which bears no earlier date, is not told of.
+    Whose block is lifted again by a later entry, which bears no earlier date, is not told of. A block that
+    comes of a person's own word is not told of beside it.
 
     Raises `Malformed` where the body is neither a JSON object nor a list.
     """
@@ -80,19 +83,28 @@ def read(body: bytes) -> list[Unsubscribe]:
         raise Malformed("the body is no JSON") from None
     if not isinstance(said, dict | list):
         raise Malformed("a callback is an object or a list of them")
-    found: dict[str, Unsubscribe] = {}
+    words: dict[str, Unsubscribe] = {}
+    blocks: dict[str, Unsubscribe] = {}
     for one, gone in (told for event in _events(said) for told in _told(event)):
-        before = found.get(one.email)
-        if one.sure and before and before.sure:
-            found[one.email] = one if before.at and not 0 < one.at < before.at else before
-        elif one.sure or (gone and not before):
-            found[one.email] = one
-        elif before and not before.sure and one.at >= before.at:
-            if gone:
-                found[one.email] = one
-            else:
-                del found[one.email]
-    return list(found.values())
+        if one.sure:
+            words[one.email] = _last(words.get(one.email, one), one)
+            continue
+        before = blocks.get(one.email)
+        if gone and (before is None or one.at >= before.at):
+            blocks[one.email] = one
+        elif before and not gone and one.at >= before.at:
+            del blocks[one.email]
+    return [*words.values(), *(one for one in blocks.values() if not _comes_of(one, words.get(one.email)))]
+
+
+def _last(one: Unsubscribe, other: Unsubscribe) -> Unsubscribe:
+    """The later one; an unknown moment may be later than any."""
+    return other if one.at and not 0 < other.at < one.at else one
+
+
+def _comes_of(block: Unsubscribe, word: Unsubscribe | None) -> bool:
+    """Whether a click made this block: it was set at that moment, or before the last one that is told of."""
+    return word is not None and (not word.at or 0 < block.at <= word.at + AT_ONCE)
 
 
 def _events(said: dict[str, Any] | list[Any]) -> Iterator[dict[str, Any]]:
