@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from tajo.bigcommerce import Declined
 from tajo.brevo import callbacks
 from tajo.errors import Later, Mend, TajoError
-from tajo.sync import unsubscribes, weigh
+from tajo.sync import census, unsubscribes, weigh
 from tajo.sync.account import Account
 from tajo.sync.automation import Standing
 from tajo.sync.connector import Connector
@@ -932,6 +932,21 @@ class TestWhoCameToThePlatformByAnotherWay:
         await self.buys(shop, "eve@x.test")
         await shop.follow(Key(R.ORDERS, 1))
         assert shop.platform.contacts["eve@x.test"]["blocked"] is True
+
+    async def test_whom_we_may_have_written_before_a_kill_is_free_once_they_agree(self, shop: Shop) -> None:
+        await shop.sync()
+        shop.platform.answer = lambda write: "later" if write.person else ""
+        await self.buys(shop, "bob@x.test")
+        await shop.follow(Key(R.ORDERS, 1))
+        shop.platform.contacts["bob@x.test"] = {"blocked": True}  # it had arrived
+        async with shop.ledger.begin() as tx:
+            run = await runs.begin_run(tx, "shop", mode="full", scope="", rules="r", now=shop.clock())
+        await census.take(shop.ledger, "shop", shop.platform, run.id, shop.clock(), shop.clock)  # and a kill
+        shop.platform.answer = lambda _: ""
+        await shop.follow()
+        shop.store.put(R.SUBSCRIBERS, subscriber(1, "bob@x.test", granted=True))
+        await shop.follow(Key(R.SUBSCRIBERS, 1))
+        assert shop.platform.contacts["bob@x.test"]["blocked"] is False
 
     async def test_while_brevo_cannot_be_asked_they_wait_and_all_else_goes_on(self, shop: Shop) -> None:
         await shop.sync()

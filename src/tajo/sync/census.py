@@ -34,6 +34,7 @@ async def take(
             named = [(secret.person(who.email or f"contact:{who.id}"), who) for who in met]
             await people.meet_contacts(tx, connector, [(p, who.id) for p, who in named], at)
             await people.lift_blocks(tx, connector, [p for p, who in named if not who.blocked])
+            await people.own_blocks(tx, connector, [p for p, who in named if who.blocked])
             phones = {p: secret.phone(who.phone) if who.phone else b"" for p, who in named}
             await people.claim_phones(tx, connector, phones)
     async with ledger.begin() as tx:

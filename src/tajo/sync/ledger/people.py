@@ -448,6 +448,19 @@ async def end_leaves(tx: Tx, connector: str, left: Mapping[bytes, float]) -> Non
         )
 
 
+async def own_blocks(tx: Tx, connector: str, people: Collection[bytes]) -> None:
+    """These people are blocklisted: by us, if what waits for them, or waited before it, may have done so."""
+    c, o = contacts.c, outgoing.c
+    waits = exists().where(
+        o.connector == c.connector, o.resource == CONTACTS, o.name == c.person, o.blocked.is_(True)
+    )
+    await tx.execute(
+        update(contacts)
+        .where(c.connector == connector, c.person.in_(people), waits)
+        .values(blocked_by_us=True)
+    )
+
+
 async def blocked_by_us(tx: Tx, person: bytes) -> bool:
     """Whether we blocklisted this contact, for any of the stores, or may have, by what waits to be told.
 
