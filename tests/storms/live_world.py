@@ -450,7 +450,7 @@ class Street:
             for _, notice in notices:
                 heard |= {uuid: max(notice.created, heard.get(uuid, 0.0)) for uuid in notice.carts}
         calls = [body for _, _, sender, body in arrived if sender == "brevo"]
-        if gone := [who for body in calls for who in marketing.read(body)]:
+        for gone in map(marketing.read, calls):
             said = {who.email: who.at for who in gone if who.sure}
             await unsubscribes.note(ledger, [NAME], said, [who.email for who in gone if not who.sure])
         for email, second in {one for body in calls for one in _gone(body)} & self._departed.keys():
