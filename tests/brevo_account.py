@@ -132,7 +132,7 @@ class Account:
             return httpx.Response(200, text=self.reports.get(request.url.path, ""))
         assert request.headers["api-key"] == "xkeysib-1"
         path = request.url.path.removeprefix("/v3")
-        template = re.sub(r"(?<=/)\d+", "{id}", path)
+        template = re.sub(r"(?<=/)(\d+|[^/]+@[^/]+)", "{id}", path)
         route = f"{request.method} {template}"
         body = json.loads(request.content) if request.content else dict(request.url.params)
         headers = {}
@@ -186,7 +186,10 @@ class Account:
             case ["POST", "/contacts"]:
                 return self._upsert(body)
             case ["GET", "/contacts/{id}"]:
-                found = self.contacts.get(number)
+                email = path.rpartition("/")[2]
+                found = next(
+                    (c for i, c in self.contacts.items() if i == number or c["email"] == email), None
+                )
                 return (200, found) if found else (404, {"code": "document_not_found"})
             case ["PUT", "/contacts/{id}"]:
                 return self._update(number, body)

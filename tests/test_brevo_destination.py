@@ -429,6 +429,16 @@ class TestContacts:
             assert w.verdicts() == {Verdict.DELIVERED: 1}
             assert w.account.by_email("shopper1@x.test")
 
+    @pytest.mark.parametrize(("known", "asked"), [(False, 1), (True, 0)])
+    async def test_whoever_was_thought_to_be_new_and_is_not_is_asked_for_their_id(
+        self, known: bool, asked: int
+    ) -> None:
+        async with world() as w:  # made by a write whose answer was lost, or by a form
+            there = w.account.add("shopper1@x.test")
+            [outcome] = await w.send(Resource.CUSTOMERS, contacts(w, [1], exists=known))
+            assert outcome.contact_id == (None if known else there["id"])
+            assert w.account.count()["GET /contacts/{id}"] == asked
+
     async def test_a_block_of_ours_is_lifted_singly(self) -> None:
         async with world() as w:
             w.account.add("shopper1@x.test")["emailBlacklisted"] = True

@@ -27,6 +27,7 @@ PARTS = 4  # which different processes may take
 FOUND = (
     5028,  # the echo of our own block was heard when they had agreed anew, and took that consent
     799663,  # so did a click that was told once more
+    1157,  # who was made without an answer, and soon deleted, stayed on the lists: their id was unknown
     5100260,  # who left, agreed, left and agreed again looked like one who had agreed once
     466,  # whoever may have been blocklisted by us before a kill was met, and the block taken for their own
     5000466,  # a click that had had its effect hid a block by hand that was told of in the same batch

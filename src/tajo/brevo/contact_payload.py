@@ -121,6 +121,7 @@ class ContactPayload:
             person=contact.person,
             consent=told,
             blocks=blocked is True,
+            new=not contact.exists,
             rename=contact.rename,
         )
 

@@ -210,6 +210,9 @@ class Contacts:
         contact_id = await self._api.upsert_contact(single(row, lane))
         for list_id in lane.leaves:
             await self._api.leave_list(list_id, email_of(write))
+        if contact_id is None and write.new:  # it had been there, so nobody has told us its id
+            with suppress(Later, Rejected):
+                contact_id = (await self._api.contact_details(email_of(write))).get("id")
         return contact_id
 
     async def _let_go(self, write: Write) -> int | None:

@@ -437,7 +437,7 @@ class Write(Struct, frozen=True, gc=False, kw_only=True):
 
     `lane`: writes that may travel in one call share it (an opaque word of the destination).
     `alone`: must not travel with others. `person`: for contacts.
-    `consent`: what this write tells about it. `blocks`: it blocklists the contact.
+    `consent`: what this write tells about it. `blocks`: it blocklists the contact. `new`: it may make it.
     `rename`: the destination's id of the contact that must get this e-mail, or that takes its leave.
     `farewell`: it takes its leave. `what`: for people, the name of an event.
     """
@@ -450,6 +450,7 @@ class Write(Struct, frozen=True, gc=False, kw_only=True):
     person: bytes = b""
     consent: Consent | None = None
     blocks: bool = False
+    new: bool = False
     rename: int | None = None
     farewell: Farewell | None = None
     what: str = ""
