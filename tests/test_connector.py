@@ -14,7 +14,9 @@ from msgspec.structs import replace
 from tajo.errors import Busy, Later, Mend
 from tajo.sync.account import Account
 from tajo.sync.connector import Connector
-from tajo.sync.ledger import queue, runs
+from tajo.sync.delivery import DISMISSED
+from tajo.sync.ledger import glance, queue, runs
+from tajo.sync.ledger.depths import sounding
 from tajo.sync.ledger.secret import Secret
 from tajo.sync.ledger.store import Ledger, open_ledger
 from tajo.sync.model import Batch, Category, Key, Product, Resource, Variant
@@ -56,6 +58,17 @@ class Shop:
         connector = Connector("shop", self.store, self.platform, self.ledger, policy, self.clock)
         async with connector.attended():
             return await connector.replay(keys)
+
+    async def dismiss(self, *keys: Key) -> None:
+        async with self.ledger.begin() as tx:
+            await queue.dismiss(tx, "shop", keys, self.clock())
+
+    async def failures(self, *, dismissed: bool = False) -> list[str]:
+        """What stands in the list, or was dismissed."""
+        async with self.ledger.begin() as tx:
+            found = await queue.parked_after(tx, "shop", None, limit=100, dismissed=dismissed)
+            assert len(found) == await queue.count_parked(tx, "shop", dismissed=dismissed)
+        return [str(entry.key) for entry in found]
 
     def told(self) -> list[str]:
         """What was told since the last look."""
@@ -419,6 +432,117 @@ async def test_what_fails_again_is_known_since_the_first_time(shop: Shop) -> Non
         await shop.replay(parked.key)
     (since, tries), *later = seen
     assert later == [(since, tries + 1), (since, tries + 2)]
+
+
+async def test_what_was_dismissed_is_no_failure_and_is_left_as_it_is(shop: Shop) -> None:
+    shop.store.put(R.ORDERS, order(3, "guest@example.com"), order(4, "other@example.com"))
+    shop.platform.answer = lambda write: "no such thing" if write.key.resource == R.ORDERS else ""
+    await shop.sync()
+    await shop.dismiss(Key(R.ORDERS, 3))
+    assert await shop.failures() == ["orders/4"]
+    assert await shop.failures(dismissed=True) == ["orders/3"]
+    shop.platform.answer = lambda _: ""
+    await shop.replay(Key(R.ORDERS, 4))
+    account = await shop.sync(full=True)
+    assert account.clean
+    assert account.tally(R.ORDERS).parked == 0
+    assert account.tally(R.ORDERS).skipped == 1
+    assert account.notes[DISMISSED] == 1
+    assert "orders/3" not in shop.platform.others
+    assert await shop.failures(dismissed=True) == ["orders/3"]
+
+
+async def test_what_was_dismissed_waits_for_nobody_whoever_counts(shop: Shop) -> None:
+    shop.store.put(R.CUSTOMERS, customer(1, ""), customer(2, ""))
+    await shop.sync()
+    await shop.dismiss(Key(R.CUSTOMERS, 1))
+    async with shop.ledger.begin() as tx:
+        parts = await glance.parts(tx, "shop", shop.clock())
+    with sounding(shop.ledger) as soundings:
+        depth = soundings.take()["shop"]
+    assert parts["customers"].parked == depth.parked == 1
+
+
+async def test_another_payload_that_is_refused_is_news_even_if_the_one_before_was_dismissed(
+    shop: Shop,
+) -> None:
+    shop.store.put(R.ORDERS, order(3, "guest@example.com", "10"))
+    shop.platform.answer = lambda write: "no such thing" if write.key.resource == R.ORDERS else ""
+    await shop.sync()
+    await shop.dismiss(Key(R.ORDERS, 3))
+    shop.store.put(R.ORDERS, order(3, "guest@example.com", "11", modified=shop.clock.moment))
+    account = await shop.sync()
+    assert account.tally(R.ORDERS).parked == 1
+    assert await shop.failures() == ["orders/3"]
+    assert await shop.failures(dismissed=True) == []
+
+
+async def test_a_record_that_cannot_be_told_stays_dismissed_until_that_has_another_reason(shop: Shop) -> None:
+    shop.store.put(R.CUSTOMERS, customer(1, ""))
+    await shop.sync()
+    await shop.dismiss(Key(R.CUSTOMERS, 1))
+    shop.store.put(R.CUSTOMERS, customer(1, "", phone="+31600000009", modified=shop.clock.moment))
+    account = await shop.sync()
+    assert (account.clean, account.tally(R.CUSTOMERS).skipped) == (True, 1)
+    assert await shop.failures() == []
+    shop.store.put(R.CUSTOMERS, customer(1, "no-at-sign", modified=shop.clock.moment))
+    assert (await shop.sync()).tally(R.CUSTOMERS).parked == 1
+    assert await shop.failures() == ["customers/1"]
+
+
+async def test_what_was_dismissed_and_is_mended_in_the_store_is_told_and_forgotten(shop: Shop) -> None:
+    shop.store.put(R.CUSTOMERS, customer(1, ""))
+    await shop.sync()
+    await shop.dismiss(Key(R.CUSTOMERS, 1))
+    shop.store.put(R.CUSTOMERS, customer(1, "mended@example.com", modified=shop.clock.moment))
+    assert (await shop.sync()).clean
+    assert list(shop.platform.contacts) == ["mended@example.com"]
+    assert await shop.failures(dismissed=True) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "fingerprint", "news"),
+    [("no", b"one", False), ("no", b"two", True), ("never", b"one", True), ("no", None, True)],
+)
+async def test_only_the_same_payload_refused_for_the_same_reason_stays_dismissed(
+    shop: Shop, reason: str, fingerprint: bytes | None, news: bool
+) -> None:
+    key = Key(R.ORDERS, 3)
+    async with shop.ledger.begin() as tx:
+        await queue.park(tx, "shop", [(key, "no", b"one")], now=1.0)
+        await queue.dismiss(tx, "shop", [key], 2.0)
+        stays = await queue.park(tx, "shop", [(key, reason, fingerprint)], now=3.0)
+        [entry] = await queue.parked_of(tx, "shop", [key])
+    assert stays == (set() if news else {key})
+    assert entry.dismissed_at == (None if news else 2.0)
+    assert (entry.since, entry.last, entry.attempts) == (1.0, 3.0, 2)
+
+
+async def test_dismissing_twice_is_dismissing_once(shop: Shop) -> None:
+    keys = [Key(R.ORDERS, 3), Key(R.CUSTOMERS, 3)]
+    async with shop.ledger.begin() as tx:
+        await queue.park(tx, "shop", [(key, "no", None) for key in keys], now=1.0)
+        await queue.dismiss(tx, "shop", keys[:1], 2.0)
+        await queue.dismiss(tx, "shop", keys, 3.0)
+        entries = await queue.parked_of(tx, "shop", keys)
+    assert {entry.key: entry.dismissed_at for entry in entries} == dict(zip(keys, (2.0, 3.0), strict=True))
+
+
+async def test_what_was_dismissed_is_brought_back_by_replay(shop: Shop) -> None:
+    shop.store.put(R.ORDERS, order(3, "guest@example.com"))
+    shop.platform.answer = lambda write: "no such thing" if write.key.resource == R.ORDERS else ""
+    await shop.sync()
+    await shop.dismiss(Key(R.ORDERS, 3))
+    assert not (await shop.replay(Key(R.ORDERS, 3))).clean
+    assert await shop.failures() == ["orders/3"]
+    async with shop.ledger.begin() as tx:
+        [entry] = await queue.all_parked(tx, "shop")
+    assert entry.attempts == 2
+    await shop.dismiss(Key(R.ORDERS, 3))
+    shop.platform.answer = lambda _: ""
+    assert (await shop.replay(Key(R.ORDERS, 3))).clean
+    assert "orders/3" in shop.platform.others
+    assert await shop.failures(dismissed=True) == []
 
 
 async def test_an_account_tells_of_its_own_calls_alone(shop: Shop) -> None:

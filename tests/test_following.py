@@ -173,6 +173,29 @@ class TestEvents:
         async with shop.ledger.begin() as tx:
             assert await queue.all_parked(tx, "shop") == []
 
+    async def test_an_event_that_was_dismissed_stays_untold_until_it_is_replayed(self, shop: Shop) -> None:
+        await shop.sync()
+        now = shop.clock.moment
+        original = shop.platform.tell_events
+
+        async def refuse(writes: Any) -> list[Outcome]:
+            return [Outcome(write=write, verdict=Verdict.REFUSED, reason="no") for write in writes]
+
+        shop.platform.tell_events = refuse  # type: ignore[method-assign]
+        for id_ in (1, 2):
+            shop.store.put(R.CUSTOMERS, customer(id_, f"{id_}@x.test", created=now, modified=now))
+            await shop.follow(Key(R.CUSTOMERS, id_))
+        async with shop.ledger.begin() as tx:
+            parked, other = await queue.all_parked(tx, "shop")
+            await queue.dismiss(tx, "shop", [parked.key], shop.clock())
+        shop.platform.tell_events = original  # type: ignore[method-assign]
+        connector = shop.connector()
+        async with connector.attended():
+            await connector.replay([other.key])
+            assert [event["about"] for event in shop.platform.events] == ["customers/2"]
+            await connector.replay([parked.key])
+        assert [event["about"] for event in shop.platform.events] == ["customers/2", "customers/1"]
+
 
 class TestLanding:
     """What was accepted lands later, and what nobody heard of may have landed."""
@@ -245,6 +268,26 @@ class TestCarts:
         assert await shop.follow(CART) == []
         self.cart(shop, total=Decimal(9))
         assert await shop.follow(CART) == ["cart_updated"]
+
+    async def test_a_cart_that_cannot_be_understood_stays_dismissed(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def flawed(uuids: Sequence[str]) -> Batch:
+            changes = [Change(cart_key(uuid), None, "id: expected a number") for uuid in uuids]
+            return Batch(R.CARTS, changes, shop.clock())
+
+        await shop.sync()
+        monkeypatch.setattr(shop.store, "fetch_carts", flawed)
+        await shop.follow(CART, uuid=UUID)
+        assert len(shop.said) == 1
+        async with shop.ledger.begin() as tx:
+            await queue.dismiss(tx, "shop", [CART], shop.clock())
+        await shop.follow(CART, uuid=UUID)
+        async with shop.ledger.begin() as tx:
+            assert await queue.all_parked(tx, "shop") == []
+            [entry] = await queue.parked_of(tx, "shop", [CART])
+        assert entry.attempts == 2
+        assert len(shop.said) == 1, "nobody is told of it again"
 
     async def test_a_cart_left_alone_is_abandoned_and_bought_later_it_is_recovered(self, shop: Shop) -> None:
         await shop.sync()

@@ -156,7 +156,7 @@ def judge(
             depth.parked >= many,
             f"{depth.parked:,} records could not be delivered; see `tajo failures list`",
             not depth.parked,
-            "all that could not be delivered is delivered, or gone",
+            "all that could not be delivered is delivered, dismissed or gone",
         ),
         Kind.SYNC: (
             standing.cut_short,

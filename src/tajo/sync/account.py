@@ -14,9 +14,9 @@ class Tally(Struct):
     """What became of the records of one resource.
 
     A product counts once, however many variants were written of it. `skipped`: deliberately not told
-    (an incomplete order, somebody without consent in mode `skip`); `failed`: will be tried again by
-    itself; `parked`: kept with its reason until it changes or is replayed. `total`: how many are
-    expected, None while unknown.
+    (an incomplete order, somebody without consent in mode `skip`, a failure that was dismissed);
+    `failed`: will be tried again by itself; `parked`: kept with its reason until it changes or is
+    replayed. `total`: how many are expected, None while unknown.
     """
 
     seen: int = 0
@@ -52,7 +52,7 @@ class Account(Struct):
 
     @property
     def clean(self) -> bool:
-        """Nothing failed, nothing is parked, nothing was cut short."""
+        """Nothing failed, nothing is parked that was not dismissed, nothing was cut short."""
         return not self.troubles and not any(
             tally.failed or tally.parked for tally in self.resources.values()
         )

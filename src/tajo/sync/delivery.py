@@ -19,6 +19,8 @@ from tajo.sync.weigh import Ticket, Weighed
 #: Seconds within which a write takes effect that was accepted, or that nobody heard of any more.
 LANDING = 600.0
 
+DISMISSED = "left as it is: a failure that was dismissed; see `tajo failures list --dismissed`"
+
 
 class Page(Struct, eq=False):
     """A batch on its way. `cursor`: where to go on once it and all before it are settled.
@@ -110,7 +112,9 @@ class Delivery:
             await queue.looked_at(tx, self._connector, seen, read_at)
             await queue.unpark(tx, self._connector, await self._stale_parkings(tx, weighed))
             flawed = [(key, reason, None) for key, reason in weighed.parked]
-            await queue.park(tx, self._connector, flawed, now=read_at)
+            dismissed = await queue.park(tx, self._connector, flawed, now=read_at)
+            weighed.parked = [(key, reason) for key, reason in weighed.parked if key not in dismissed]
+            weighed.dismissed += len(dismissed)
             stale = [key for key in weighed.again if key.resource in self._kept]
             await queue.enqueue(tx, self._connector, stale, now=read_at)
             for key, at in weighed.later.items():
@@ -124,7 +128,9 @@ class Delivery:
         if not again:
             tally.seen += weighed.seen
             tally.unchanged += weighed.unchanged
-            tally.skipped += weighed.skipped
+            tally.skipped += weighed.skipped + weighed.dismissed
+            if weighed.dismissed:
+                self._account.notes[DISMISSED] += weighed.dismissed
             tally.parked += weighed.still_parked + len(weighed.parked)
         self._account.unannounced += len(
             changed - {ticket.about for ticket in goods if ticket.write.key in page.doubtful}
@@ -235,9 +241,10 @@ class Delivery:
         await queue.enqueue(tx, self._connector, stale, now=self._now())
 
     async def _stale_parkings(self, tx: Tx, weighed: Weighed) -> list[Key]:
-        """Settled keys that are parked for a payload which is not what they would say today."""
+        """Settled keys that are parked for a flaw which they do not have any more."""
+        flawed = {key for key, _ in weighed.parked}
         refused = await queue.refused_before(tx, self._connector, weighed.settled)
-        return [key for key, fingerprint in refused.items() if fingerprint is None]
+        return [key for key, one in refused.items() if one.fingerprint is None and key not in flawed]
 
     async def _advance(self, tx: Tx) -> None:
         """Move the cursor over the pages that are settled from the front."""

@@ -17,8 +17,8 @@ class Depth(Struct, frozen=True):
     """What waits for a connector, and when what happened last. Moments are seconds since 1970, 0: never.
 
     `due`: records that are to be looked at, `oldest`: since when the first of them is; `outgoing`: contacts
-    and events that are ready; `parked`: failures. `synced`: when a sync last came to its end, `looked`: when
-    one that looks at everything did. `heard`: when the last webhook came.
+    and events that are ready; `parked`: failures that were not dismissed. `synced`: when a sync last came to
+    its end, `looked`: when one that looks at everything did. `heard`: when the last webhook came.
     """
 
     due: int = 0
@@ -65,7 +65,7 @@ _QUERIES: tuple[tuple[tuple[str, ...], Select[Any]], ...] = (
     (("due", "oldest"), _count(due, func.min(due.c.at))),
     (("outgoing",), _count(outgoing)),
     (("sequences",), _count(sequences)),
-    (("parked",), _count(parked)),
+    (("parked",), _count(parked).where(parked.c.dismissed_at.is_(None))),
     (("synced",), _ENDED.group_by(runs.c.connector)),
     (("looked",), _ENDED.where(runs.c.mode == "full").group_by(runs.c.connector)),
     (("heard",), select(heard.c.connector, func.max(heard.c.heard_at)).group_by(heard.c.connector)),

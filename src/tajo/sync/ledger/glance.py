@@ -18,7 +18,8 @@ class Part(Struct, frozen=True):
     """What waits of one resource. Moments are seconds since 1970, 0: never.
 
     `due`: records that are to be looked at by now, `oldest`: since when the first of them is; `outgoing`:
-    what is ready and waits to be told; `parked`: failures. `swept`: when the last sweep began that met all.
+    what is ready and waits to be told; `parked`: failures that were not dismissed. `swept`: when the last
+    sweep began that met all.
     """
 
     due: int = 0
@@ -69,7 +70,12 @@ def _parts(connector: str, now: float) -> tuple[tuple[tuple[str, ...], Select[An
             .where(o.connector == connector, o.at < PARKED)
             .group_by(o.resource),
         ),
-        (("parked",), select(p.resource, func.count()).where(p.connector == connector).group_by(p.resource)),
+        (
+            ("parked",),
+            select(p.resource, func.count())
+            .where(p.connector == connector, p.dismissed_at.is_(None))
+            .group_by(p.resource),
+        ),
         (("swept",), select(c.resource, c.started_at).where(c.connector == connector, c.done)),
     )
 

@@ -1,4 +1,8 @@
-"""What is to be looked at again, and what is parked until a human or a change lets it go."""
+"""What is to be looked at again, and what is parked until a human or a change lets it go.
+
+What is parked stands in the list of failures, unless a human has dismissed it. Then it stays, and is known;
+but it is no failure any more, until it is refused for something else.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +17,30 @@ from tajo.sync.ledger.store import Tx, upsert
 from tajo.sync.ledger.tables import due, parked
 from tajo.sync.model import Key, Resource
 
-_PARKED = select(*(parked.c[name] for name in ("resource", "id", "reason", "since", "last", "attempts")))
+_PARKED = select(*(column for column in parked.c if column.name != "connector"))
 
 
 class Parked(Struct, frozen=True):
-    """A record that could not be delivered. Moments are seconds since 1970."""
+    """A record that could not be delivered. Moments are seconds since 1970.
+
+    `fingerprint`: the payload that was refused, None where it came to none. `dismissed_at`: when it left the
+    list of failures.
+    """
 
     key: Key
     reason: str
     since: float
-    last: float
-    attempts: int
+    last: float = 0.0
+    attempts: int = 0
+    fingerprint: bytes | None = None
+    dismissed_at: float | None = None
+
+
+class Refusal(Struct, frozen=True):
+    """The payload of a parked key that was refused, and whether a human has dismissed that."""
+
+    fingerprint: bytes | None
+    dismissed: bool
 
 
 async def enqueue(
@@ -167,13 +184,19 @@ async def count_due(tx: Tx, connector: str, *, by: float = math.inf) -> int:
 
 async def park(
     tx: Tx, connector: str, refusals: Iterable[tuple[Key, str, bytes | None]], *, now: float
-) -> None:
-    """Keep (key, reason, fingerprint of the refused payload) until it changes or is replayed."""
+) -> set[Key]:
+    """Keep (key, reason, fingerprint of the refused payload) until it changes or is replayed.
+
+    Returns those that are no news: a human has dismissed the same payload, refused for the same reason. Where
+    there is no payload the reason alone says that it is the same.
+    """
     wanted = {key: (reason, fingerprint) for key, reason, fingerprint in refusals}
     before = {entry.key: entry for entry in await parked_of(tx, connector, list(wanted))}
-    rows = []
+    rows, dismissed = [], set()
     for key, (reason, fingerprint) in wanted.items():
         old = before.get(key)
+        if old and old.dismissed_at is not None and (old.reason, old.fingerprint) == (reason, fingerprint):
+            dismissed.add(key)
         rows.append(
             {
                 "connector": connector,
@@ -184,13 +207,33 @@ async def park(
                 "since": old.since if old else now,
                 "last": now,
                 "attempts": old.attempts + 1 if old else 1,
+                "dismissed_at": old.dismissed_at if old and key in dismissed else None,
             }
         )
     await upsert(tx, parked, rows)
+    return dismissed
+
+
+async def dismiss(tx: Tx, connector: str, keys: Collection[Key], at: float) -> None:
+    """A human has seen these and leaves them as they are: they are failures no more."""
+    for resource, ids in _by_resource(keys):
+        await tx.execute(
+            update(parked)
+            .where(
+                parked.c.connector == connector,
+                parked.c.resource == resource,
+                parked.c.id.in_(ids),
+                parked.c.dismissed_at.is_(None),
+            )
+            .values(dismissed_at=at)
+        )
 
 
 async def parked_again(tx: Tx, connector: str, before: Sequence[Parked]) -> None:
-    """Of those that are parked once more after another try: since when, and how many tries that makes."""
+    """Of those that are parked once more after another try: since when, and how many tries that makes.
+
+    What had been dismissed stands in the list again: who tries it again wants to know.
+    """
     there = {entry.key for entry in await parked_of(tx, connector, [entry.key for entry in before])}
     for old in before:
         if old.key in there:
@@ -201,7 +244,7 @@ async def parked_again(tx: Tx, connector: str, before: Sequence[Parked]) -> None
                     parked.c.resource == old.key.resource,
                     parked.c.id == old.key.id,
                 )
-                .values(since=old.since, attempts=parked.c.attempts + old.attempts)
+                .values(since=old.since, attempts=parked.c.attempts + old.attempts, dismissed_at=None)
             )
 
 
@@ -217,35 +260,46 @@ async def unpark(tx: Tx, connector: str, keys: Collection[Key]) -> None:
 
 
 async def parked_of(tx: Tx, connector: str, keys: Sequence[Key]) -> list[Parked]:
-    """Those of these keys that are parked."""
+    """Those of these keys that are parked, dismissed or not."""
     if not keys:
         return []
-    return await _parked(tx, connector, keys)
+    p = parked.c
+    by_resource = [and_(p.resource == resource, p.id.in_(ids)) for resource, ids in _by_resource(keys)]
+    query = _PARKED.where(p.connector == connector, or_(*by_resource))
+    rows = await tx.execute(query.order_by(p.since, p.resource, p.id))
+    return [_as_parked(row) for row in rows]
 
 
-async def refused_before(tx: Tx, connector: str, keys: Collection[Key]) -> dict[Key, bytes | None]:
-    """Of these keys, the parked ones and the payload that was refused."""
-    found: dict[Key, bytes | None] = {}
+async def refused_before(tx: Tx, connector: str, keys: Collection[Key]) -> dict[Key, Refusal]:
+    """Of these keys, the parked ones and what was refused."""
+    found: dict[Key, Refusal] = {}
     for resource in {key.resource for key in keys}:
         ids = [key.id for key in keys if key.resource == resource]
         rows = await tx.execute(
-            select(parked.c.id, parked.c.fingerprint).where(
+            select(parked.c.id, parked.c.fingerprint, parked.c.dismissed_at.is_not(None)).where(
                 parked.c.connector == connector, parked.c.resource == resource, parked.c.id.in_(ids)
             )
         )
-        found |= {Key(resource, row.id): row.fingerprint for row in rows}
+        found |= {Key(resource, id_): Refusal(refused, bool(dismissed)) for id_, refused, dismissed in rows}
     return found
 
 
 async def all_parked(tx: Tx, connector: str) -> list[Parked]:
-    """Everything that is parked, oldest first."""
-    return await _parked(tx, connector, None)
+    """Everything that stands in the list, oldest first."""
+    p = parked.c
+    query = _PARKED.where(p.connector == connector, p.dismissed_at.is_(None))
+    rows = await tx.execute(query.order_by(p.since, p.resource, p.id))
+    return [_as_parked(row) for row in rows]
 
 
-async def parked_after(tx: Tx, connector: str, last: Parked | None, *, limit: int) -> list[Parked]:
-    """What is parked, oldest first, from the one after `last` on."""
+async def parked_after(
+    tx: Tx, connector: str, last: Parked | None, *, limit: int, dismissed: bool | None = False
+) -> list[Parked]:
+    """What stands in the list, or was `dismissed` (None: both), oldest first, behind `last`."""
     p = parked.c
     query = _PARKED.where(p.connector == connector)
+    if dismissed is not None:
+        query = query.where(p.dismissed_at.is_not(None) if dismissed else p.dismissed_at.is_(None))
     if last is not None:
         behind = tuple_(p.since, p.resource, p.id)
         query = query.where(behind > tuple_(*map(literal, (last.since, str(last.key.resource), last.key.id))))
@@ -253,24 +307,21 @@ async def parked_after(tx: Tx, connector: str, last: Parked | None, *, limit: in
     return [_as_parked(row) for row in rows]
 
 
-async def count_parked(tx: Tx, connector: str) -> int:
-    """How much is parked."""
-    query = select(func.count()).select_from(parked).where(parked.c.connector == connector)
+async def count_parked(tx: Tx, connector: str, *, dismissed: bool = False) -> int:
+    """How much stands in the list, or was `dismissed`."""
+    p = parked.c
+    mine = p.dismissed_at.is_not(None) if dismissed else p.dismissed_at.is_(None)
+    query = select(func.count()).select_from(parked).where(p.connector == connector, mine)
     return await tx.scalar(query) or 0
 
 
-async def _parked(tx: Tx, connector: str, keys: Sequence[Key] | None) -> list[Parked]:
-    p = parked.c
-    query = _PARKED.where(p.connector == connector)
-    if keys is not None:
-        by_resource = [
-            and_(p.resource == resource, p.id.in_([key.id for key in keys if key.resource == resource]))
-            for resource in {key.resource for key in keys}
-        ]
-        query = query.where(or_(*by_resource))
-    rows = await tx.execute(query.order_by(p.since, p.resource, p.id))
-    return [_as_parked(row) for row in rows]
-
-
 def _as_parked(row: Any) -> Parked:
-    return Parked(Key(Resource(row.resource), row.id), row.reason, row.since, row.last, row.attempts)
+    return Parked(
+        key=Key(Resource(row.resource), row.id),
+        reason=row.reason,
+        since=row.since,
+        last=row.last,
+        attempts=row.attempts,
+        fingerprint=row.fingerprint,
+        dismissed_at=row.dismissed_at,
+    )

@@ -44,7 +44,7 @@ HURRY = 0.5
 _MIGRATION = 0x74616A6F
 
 #: The version of the tables that the code expects.
-LATEST = "0010"
+LATEST = "0011"
 
 
 class Ledger:

@@ -338,7 +338,8 @@ due = _table(
     Column("denied_at", Double),
 )
 
-#: What could not be delivered, and why. `fingerprint`: the payload that was refused.
+#: What could not be delivered, and why. `fingerprint`: the payload that was refused; null: it came to none.
+#: `dismissed_at`: when a human saw it and left it as it is.
 parked = _table(
     "parked",
     _resource(),
@@ -348,6 +349,7 @@ parked = _table(
     Column("since", Double, nullable=False),
     Column("last", Double, nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("dismissed_at", Double),
 )
 
 #: How far each resource has been read. `since`: from when the next incremental sweep must read.

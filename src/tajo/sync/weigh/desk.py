@@ -10,6 +10,7 @@ from typing import TypeVar
 from msgspec import Struct, field
 
 from tajo.sync.ledger import known
+from tajo.sync.ledger.queue import Refusal
 from tajo.sync.ledger.secret import Secret
 from tajo.sync.model import (
     ZERO,
@@ -122,13 +123,15 @@ class Weighed(Struct):
     """What a batch comes to. `settled`: keys that need nothing more; `again`: keys to look at once more.
 
     `later`: keys to look at once more, each not before a moment. `events`: what was found to have
-    happened, ready to be told.
+    happened, ready to be told. `still_parked`, `dismissed`: writes that are failures already, and those that
+    a human wants left as they are.
     """
 
     seen: int = 0
     unchanged: int = 0
     skipped: int = 0
     still_parked: int = 0
+    dismissed: int = 0
     tickets: list[Ticket] = field(default_factory=list)
     settled: list[Key] = field(default_factory=list)
     parked: list[tuple[Key, str]] = field(default_factory=list)
@@ -137,13 +140,14 @@ class Weighed(Struct):
     events: list[Write] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def offer(self, ticket: Ticket, told: bytes | None, refused: dict[Key, bytes | None]) -> bool:
+    def offer(self, ticket: Ticket, told: bytes | None, refused: Mapping[Key, Refusal]) -> bool:
         """Take a write unless its fingerprint says nothing new; returns whether it was taken."""
-        write = ticket.write
+        write, before = ticket.write, refused.get(ticket.write.key)
         if told == write.fingerprint:
             return False
-        if refused.get(write.key) == write.fingerprint:
-            self.still_parked += 1
+        if before and before.fingerprint == write.fingerprint:
+            self.dismissed += before.dismissed
+            self.still_parked += not before.dismissed
             return False
         self.tickets.append(ticket)
         return True
