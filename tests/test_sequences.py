@@ -374,6 +374,27 @@ async def test_what_is_refused_is_kept_with_its_reason_and_can_be_replayed(shop:
         assert await queue.all_parked(tx, "shop") == []
 
 
+async def test_a_step_that_was_dismissed_is_not_done_because_another_is_replayed(shop: Shop) -> None:
+    await shop.buy(1, "a@x.test")
+    await shop.buy(2, "b@x.test")
+    shop.mailbox.answer = lambda _deed: Done(verdict=Verdict.REFUSED, reason="no such template")
+    await shop.lead(hours=1.01)
+    async with shop.ledger.begin() as tx:
+        dismissed, other = [entry.key for entry in await queue.all_parked(tx, "shop")]
+        await queue.dismiss(tx, "shop", [dismissed], shop.clock())
+    shop.mailbox.answer = Mailbox().answer
+    shop.mailbox.deeds.clear()
+    connector = shop.connector()
+    for key in (other, dismissed):
+        async with connector.attended():
+            await connector.replay([key])
+        await shop.lead()
+        async with shop.ledger.begin() as tx:
+            assert len(await queue.parked_of(tx, "shop", [dismissed])) == (key == other)
+    assert {deed.email for deed in shop.mailbox.deeds} == {"a@x.test", "b@x.test"}
+    assert len(shop.mailbox.deeds) == 2
+
+
 async def test_a_discount_has_a_code_of_its_own_that_is_the_same_at_every_attempt(shop: Shop) -> None:
     await shop.buy()
     shop.series.rule = lambda _running, now: Act(

@@ -18,7 +18,6 @@ from tajo.sync.automation import Automation, Nothing
 from tajo.sync.barred import MENDED, Barred, Bars
 from tajo.sync.delivery import Delivery
 from tajo.sync.ledger import carts, outgoing, people, queue, runs
-from tajo.sync.ledger import sequences as sequence_rows
 from tajo.sync.ledger.store import Ledger, Tx
 from tajo.sync.model import Batch, Key, Refund, Resource, Store
 from tajo.sync.moments import moment
@@ -178,7 +177,7 @@ class Connector:
             await queue.unpark(tx, self.name, keys)
             await queue.enqueue(tx, self.name, [k for k in keys if k.resource not in UNSEEN], now=self._now())
             if any(key.resource is Resource.SEQUENCES for key in keys):
-                await sequence_rows.release(tx, self.name, self._now())
+                await sequences.release(tx, self.name, self._now())
             names = await outgoing.parked(tx, self.name)
             again = [name for name in names if event_key(name) in keys]
             await outgoing.put_off(tx, self.name, outgoing.EVENTS, dict.fromkeys(again, 0.0))

@@ -419,6 +419,14 @@ def parked_key(name: bytes) -> Key:
     return Key(Resource.SEQUENCES, int.from_bytes(name[-8:]) >> 1)
 
 
+async def release(tx: Tx, connector: str, now: float) -> None:
+    """What a refusal has stopped may be tried again, but for what is parked still: it may be dismissed."""
+    stopped = {parked_key(_name(connector, kept)): kept for kept in await ledger.stopped(tx, connector)}
+    parked = {entry.key for entry in await queue.parked_of(tx, connector, list(stopped))}
+    for key in stopped.keys() - parked:
+        await ledger.move(tx, connector, stopped[key], step=stopped[key].step, due=now)
+
+
 def _may_repeat(verb: str, seconds: float) -> bool:
     """Whether a deed that was begun so long ago, and may have been done, does no harm if it is done again."""
     return verb in REPEATABLE or (verb == "send-email" and seconds < KNOWN_AGAIN)

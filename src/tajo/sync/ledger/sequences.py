@@ -148,10 +148,11 @@ async def still(tx: Tx, connector: str, kept: Kept) -> bool:
     return (await tx.execute(_this(select(s.step), connector, kept))).first() is not None
 
 
-async def release(tx: Tx, connector: str, now: float) -> None:
-    """What was parked may be tried again."""
+async def stopped(tx: Tx, connector: str) -> list[Kept]:
+    """Those that a refusal has stopped."""
     s = sequences.c
-    await tx.execute(update(sequences).where(s.connector == connector, s.due >= PARKED).values(due=now))
+    rows = await tx.execute(select(sequences).where(s.connector == connector, s.due >= PARKED))
+    return [_kept(row) for row in rows]
 
 
 async def counts(tx: Tx, connector: str) -> dict[str, int]:
