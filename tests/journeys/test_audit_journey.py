@@ -425,6 +425,21 @@ async def test_known_failures_are_told_with_their_reason(tmp_path: Path) -> None
         assert parked
 
 
+async def test_what_was_dismissed_is_known_and_no_difference(tmp_path: Path) -> None:
+    async with town(tmp_path) as (tajo, _):
+        before = await audit(tajo, NAME)
+        first = (await tajo.failures(NAME))[0]
+        async with tajo.ledger.begin() as tx:
+            await queue.dismiss(tx, NAME, [first.key], tajo.now())
+        found = await audit(tajo, NAME)
+        assert found.agrees
+        assert {name: part.parked for name, part in found.resources.items()} == {
+            name: part.parked for name, part in before.resources.items()
+        }
+        told = {one.key: one.reason for part in found.resources.values() for one in part.examples}
+        assert told[str(first.key)] == f"{first.reason} (dismissed)"
+
+
 # -- what cannot be compared, and who is in the way
 
 

@@ -261,11 +261,13 @@ class Auditor:
         await people.release(tx, self._name, list(there))
 
     async def _park(self, copy: Ledger) -> None:
-        """Note what a sync would leave among the failures."""
+        """Note what a sync would leave among the failures; what was dismissed is known as well."""
         last = None
         while True:
             async with copy.begin() as tx:
-                parked = await queue.parked_after(tx, self._name, last, limit=findings.AT_ONCE)
+                parked = await queue.parked_after(
+                    tx, self._name, last, limit=findings.AT_ONCE, dismissed=None
+                )
             if not parked:
                 return
             failures = [
@@ -274,7 +276,7 @@ class Auditor:
                     key=one.key,
                     state=PARKED,
                     look=self._looks,
-                    words=(one.reason,),
+                    words=(one.reason if one.dismissed_at is None else f"{one.reason} (dismissed)",),
                 )
                 for one in parked
             ]
