@@ -22,7 +22,9 @@ from tajo.errors import Mend
 from tajo.journal import Journal
 from tajo.meters import Meters
 from tajo.server import make_app, serve
+from tajo.sync.ledger import queue
 from tajo.sync.ledger.inbox import open_inbox
+from tajo.sync.model import Key, Resource
 from tajo.web import Outlook, api, open_faces
 from tajo.web.activity import as_it_happens
 from tajo.wiring import Wiring, open_wiring
@@ -236,6 +238,75 @@ class TestPlaces:
         keys = {"keys": ["orders/" + "9" * 5000]}
         answer = await house.ask("POST", f"/v1/connectors/{NAME}/failures/replay", keys)
         assert (answer.status_code, len(answer.json()["detail"]) < 100) == (422, True)
+
+
+class TestFailures:
+    async def park(self, house: House, *numbers: int) -> None:
+        keys = [Key(Resource.ORDERS, number) for number in numbers]
+        async with house.wiring.ledger.begin() as tx:
+            await queue.park(tx, NAME, [(key, "no e-mail", None) for key in keys], now=1.0)
+
+    async def listed(self, house: House, query: str = "") -> list[str]:
+        answer = (await house.ask("GET", f"/v1/connectors/{NAME}/failures{query}")).json()
+        return [one["key"] for one in answer["failures"]]
+
+    async def test_what_was_dismissed_is_in_a_list_of_its_own_and_counted(self, house: House) -> None:
+        await self.park(house, 1, 2, 3)
+        path = f"/v1/connectors/{NAME}/failures/dismiss"
+        answer = await house.ask("POST", path, {"keys": ["orders/3", "orders/1"]})
+        assert answer.json() == {
+            "connector": NAME,
+            "keys": ["orders/3", "orders/1"],
+            "failures_count": 1,
+            "dismissed_count": 2,
+        }
+        assert await self.listed(house) == ["orders/2"]
+        assert await self.listed(house, "?dismissed=true") == ["orders/1", "orders/3"]
+        status = (await house.ask("GET", f"/v1/connectors/{NAME}/status")).json()
+        assert (status["failures_count"], status["dismissed_count"]) == (1, 2)
+        assert await house.log() == [("TAJO_API_KEY", "dismiss", NAME, "done")]
+
+    async def test_what_was_dismissed_is_read_page_by_page_too(self, house: House) -> None:
+        await self.park(house, *range(1, 8))
+        keys = [f"orders/{number}" for number in (1, 3, 4, 6, 7)]
+        await house.ask("POST", f"/v1/connectors/{NAME}/failures/dismiss", {"keys": keys})
+        found, after = [], ""
+        while after is not None:
+            path = f"/v1/connectors/{NAME}/failures?dismissed=true&limit=2&after={after}"
+            page = (await house.ask("GET", path)).json()
+            found += [one["key"] for one in page["failures"]]
+            after = page["next"]
+        assert found == keys
+
+    @pytest.mark.parametrize(
+        ("keys", "status", "words"),
+        [
+            ([], 422, "no failure is named"),
+            (["nobody"], 422, "`nobody` names no record"),
+            (["orders/1", "orders/9"], 404, "not among the failures: orders/9"),
+        ],
+    )
+    async def test_what_cannot_be_dismissed_is_said_and_nothing_is(
+        self, house: House, keys: list[str], status: int, words: str
+    ) -> None:
+        await self.park(house, 1)
+        answer = await house.ask("POST", f"/v1/connectors/{NAME}/failures/dismiss", {"keys": keys})
+        assert (answer.status_code, answer.json()["detail"]) == (status, words)
+        assert await self.listed(house) == ["orders/1"]
+
+    async def test_whoever_may_only_read_dismisses_nothing(self, house: House) -> None:
+        await self.park(house, 1)
+        _, text = await house.keeper.make_key("reports", Scope.READ)
+        path = f"/v1/connectors/{NAME}/failures/dismiss"
+        assert (await house.ask("POST", path, {"keys": ["orders/1"]}, key=text)).status_code == 403
+        assert await self.listed(house) == ["orders/1"]
+
+    async def test_a_replay_of_all_leaves_what_was_dismissed_unless_it_is_named(self, house: House) -> None:
+        await self.park(house, 1, 2)
+        await house.tajo.dismiss(NAME, ["orders/1"])
+        first, second = Key(Resource.ORDERS, 1), Key(Resource.ORDERS, 2)
+        assert await house.wiring.parked(NAME, None) == [second]
+        assert await house.wiring.parked(NAME, [first]) == [first]
 
 
 class TestAudits:

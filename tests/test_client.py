@@ -58,6 +58,41 @@ def test_what_is_none_is_told(client: TajoClient, tmp_path: Path) -> None:
     assert due(tmp_path) == []
 
 
+def park(tmp_path: Path, *orders: int) -> None:
+    with sqlite3.connect(tmp_path / "t.db") as database:
+        database.executemany(
+            "INSERT INTO parked (connector, resource, id, reason, since, last, attempts) "
+            "VALUES ('bigcommerce', 'orders', ?, 'no e-mail', 1, 1, 1)",
+            [(number,) for number in orders],
+        )
+
+
+def test_a_failure_that_was_dismissed_is_listed_beside_those_that_wait(
+    client: TajoClient, tmp_path: Path
+) -> None:
+    assert client.connectors.failures("bigcommerce").failures == []
+    park(tmp_path, 1, 2, 3)
+    left = client.connectors.dismiss("bigcommerce", ["orders/1", "orders/3"])
+    assert (left.failures_count, left.dismissed_count) == (1, 2)
+    listed = client.connectors.failures("bigcommerce")
+    assert ([one.key for one in listed.failures], listed.dismissed_count) == (["orders/2"], 2)
+    assert listed.failures[0].dismissed_at is None
+    seen = client.connectors.failures("bigcommerce", dismissed=True).failures
+    assert [one.key for one in seen] == ["orders/1", "orders/3"]
+    assert all(one.dismissed_at for one in seen)
+    with pytest.raises(Unknown, match="not among the failures: orders/4"):
+        client.connectors.dismiss("bigcommerce", ["orders/4"])
+    with pytest.raises(Usage, match="no failure is named"):
+        client.connectors.dismiss("bigcommerce", [])
+
+
+async def test_dismissing_can_be_awaited(file: Path, tmp_path: Path) -> None:
+    async with AsyncTajoClient(config_file=file) as client:
+        await client.connectors.list()
+        park(tmp_path, 1)
+        assert (await client.connectors.dismiss("bigcommerce", ["orders/1"])).dismissed_count == 1
+
+
 async def test_the_same_can_be_awaited(file: Path) -> None:
     async with AsyncTajoClient(config_file=file) as client:
         (one,) = (await client.connectors.list()).connectors

@@ -24,6 +24,7 @@ class Status(Struct, frozen=True, kw_only=True):
 
     `connected`: it was synced once, or is at it. `queued_count`: to be looked at again; `outgoing_count`:
     ready, and waiting to be told; `healed_count`: records that a sweep found and no webhook had told.
+    `dismissed_count`: records that could not be delivered and were dismissed, which are no failures.
     `sequences`, `deeds`: by skill, how many wait for their next step, and how many steps were done.
     """
 
@@ -37,6 +38,7 @@ class Status(Struct, frozen=True, kw_only=True):
     products_count: int
     contacts_count: int
     failures_count: int
+    dismissed_count: int = 0
     queued_count: int
     outgoing_count: int
     webhooks_count: int
@@ -64,7 +66,8 @@ class Connected(Struct, frozen=True, kw_only=True):
 class Counts(Struct, frozen=True, kw_only=True):
     """What became of the records of one resource in a run.
 
-    `skipped`: deliberately not told; `failed`: will be tried again by itself; `parked`: kept with its reason.
+    `skipped`: deliberately not told, such as a failure that was dismissed; `failed`: will be tried again by
+    itself; `parked`: kept with its reason.
     """
 
     seen: int = 0
@@ -100,7 +103,7 @@ class Run(Struct, frozen=True, kw_only=True):
 
     @property
     def clean(self) -> bool:
-        """Nothing failed, nothing is parked, nothing was cut short."""
+        """Nothing failed, nothing is parked that was not dismissed, nothing was cut short."""
         return not self.troubles and not any(one.failed or one.parked for one in self.resources.values())
 
 
@@ -156,20 +159,37 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 
 class Failure(Struct, frozen=True, kw_only=True):
-    """A record that could not be delivered, and why. `key`: such as `orders/17`."""
+    """A record that could not be delivered, and why. `key`: such as `orders/17`.
+
+    `dismissed_at`: when somebody dismissed it; None: it waits for a human.
+    """
 
     connector: str
     key: str
     reason: str
     since: datetime
     attempts: int
+    dismissed_at: datetime | None = None
 
 
 class Failures(Struct, frozen=True, kw_only=True):
-    """Failures, the oldest first. `next`: what to ask for `after` to get the following; None at the end."""
+    """Failures, the oldest first. `next`: what to ask for `after` to get the following; None at the end.
+
+    `dismissed_count`: how many were dismissed, and are in the list of these instead.
+    """
 
     failures: list[Failure]
     next: str | None = None
+    dismissed_count: int = 0
+
+
+class Dismissed(Struct, frozen=True, kw_only=True):
+    """Failures that are left as they are, by their `keys`; and how many others, and dismissed, there are."""
+
+    connector: str
+    keys: list[str]
+    failures_count: int
+    dismissed_count: int
 
 
 class Hook(Struct, frozen=True, kw_only=True):

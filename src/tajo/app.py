@@ -6,7 +6,7 @@ error of `tajo.errors`, in words for a person. So all faces say the same.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
@@ -220,27 +220,52 @@ class Tajo:
 
     # --- failures
 
-    async def failures(self, name: str, *, after: str = "", limit: int = 100) -> answers.Failures:
-        """What could not be delivered, and why."""
+    async def failures(
+        self, name: str, *, after: str = "", limit: int = 100, dismissed: bool = False
+    ) -> answers.Failures:
+        """What could not be delivered, and why; or what of that was `dismissed`."""
         async with self._wiring.ledger.begin() as tx:
             last = _place(after) if after else None
-            found = await queue.parked_after(tx, self._named(name), last, limit=limit + 1)
+            found = await queue.parked_after(
+                tx, self._named(name), last, limit=limit + 1, dismissed=dismissed
+            )
+            left = await queue.count_parked(tx, name, dismissed=True)
         page = found[:limit]
         more = f"{page[-1].since!r}/{page[-1].key}" if len(found) > limit else None
-        return answers.Failures(failures=[_failure(name, one) for one in page], next=more)
+        return answers.Failures(
+            failures=[_failure(name, one) for one in page], next=more, dismissed_count=left
+        )
 
-    async def all_failures(self, name: str) -> AsyncIterator[answers.Failure]:
-        """All of them, page by page."""
-        page = await self.failures(name)
-        while True:
-            for one in page.failures:
-                yield one
-            if page.next is None:
-                return
-            page = await self.failures(name, after=page.next)
+    async def all_failures(self, name: str, *, dismissed: bool = False) -> answers.Failures:
+        """All of them, read page by page."""
+        found, page = [], await self.failures(name, dismissed=dismissed)
+        while page.next is not None:
+            found += page.failures
+            page = await self.failures(name, after=page.next, dismissed=dismissed)
+        return msgspec.structs.replace(page, failures=found + page.failures)
+
+    async def dismiss(self, name: str, keys: Sequence[str]) -> answers.Dismissed:
+        """Leave failures as they are: they do not count any more, and are kept. Replaying brings them back.
+
+        So does the connector, once one is refused with another payload or for another reason. Raises `Usage`
+        where none is named, because whoever dismisses has looked, and `Unknown` for what is no failure.
+        """
+        wanted = [as_key(word) for word in keys]
+        if not wanted:
+            raise Usage("no failure is named", "name those that you have seen, e.g. orders/17.")
+        await self._wiring.dismiss(self._named(name), wanted)
+        async with self._wiring.ledger.begin() as tx:
+            left = await queue.count_parked(tx, name)
+            dismissed = await queue.count_parked(tx, name, dismissed=True)
+        return answers.Dismissed(
+            connector=name,
+            keys=[str(key) for key in dict.fromkeys(wanted)],
+            failures_count=left,
+            dismissed_count=dismissed,
+        )
 
     async def replay(self, name: str, keys: Sequence[str] = (), *, watch: Watch | None = None) -> answers.Run:
-        """Look at failed records again and deliver them; none named: all of them."""
+        """Look at failed records again and deliver them; none named: all that were not dismissed."""
         wanted = [as_key(word) for word in keys] or None
         return told(name, await self._runner.replay(self._named(name), wanted, watch=watch))
 
@@ -408,6 +433,7 @@ def _failure(name: str, entry: Parked) -> answers.Failure:
         reason=entry.reason,
         since=moment(int(entry.since)),
         attempts=entry.attempts,
+        dismissed_at=None if entry.dismissed_at is None else moment(int(entry.dismissed_at)),
     )
 
 
@@ -431,7 +457,7 @@ def as_key(word: str) -> Key:
 def _place(after: str) -> Parked:
     """The failure behind which a page begins."""
     since, _, key = after.partition("/")
-    return Parked(as_key(key), "", _number(since) or 0.0, 0.0, 0)
+    return Parked(as_key(key), "", _number(since) or 0.0)
 
 
 def _number(word: str) -> float | None:

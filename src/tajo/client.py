@@ -294,16 +294,29 @@ class AsyncConnectors:
         query = {"full": full, "resources": [*resources]}
         return await self._client._ask(answers.Plan, "GET", f"/v1/connectors/{name}/plan", query=query)
 
-    async def failures(self, name: str, *, after: str = "", limit: int = 100) -> answers.Failures:
-        """What could not be delivered, and why; `after`: the `next` of the page before."""
-        query = {"after": after, "limit": limit}
+    async def failures(
+        self, name: str, *, after: str = "", limit: int = 100, dismissed: bool = False
+    ) -> answers.Failures:
+        """What could not be delivered, and why; `after`: the `next` of the page before.
+
+        `dismissed`: only what was dismissed.
+        """
+        query = {"after": after, "limit": limit, "dismissed": dismissed}
         path = f"/v1/connectors/{name}/failures"
         return await self._client._ask(answers.Failures, "GET", path, query=query)
 
     async def replay(self, name: str, keys: Iterable[str] = ()) -> answers.Run:
-        """Try failures again: those of these keys (`orders/17`), or all."""
+        """Try failures again: those of these keys (`orders/17`), or all that were not dismissed."""
         path = f"/v1/connectors/{name}/failures/replay"
         return await self._client._ask(answers.Run, "POST", path, {"keys": [*keys]})
+
+    async def dismiss(self, name: str, keys: Iterable[str]) -> answers.Dismissed:
+        """Leave the failures of these keys (`orders/17`) as they are: they do not count as such any more.
+
+        They are kept; `replay` brings them back, and so does a refusal for something else.
+        """
+        path = f"/v1/connectors/{name}/failures/dismiss"
+        return await self._client._ask(answers.Dismissed, "POST", path, {"keys": [*keys]})
 
     async def hooks(self, name: str) -> answers.Hooks:
         """All webhooks of the store's API account."""
@@ -489,6 +502,7 @@ class Connectors(Plain[AsyncConnectors]):
     plan = plainly(AsyncConnectors.plan)
     failures = plainly(AsyncConnectors.failures)
     replay = plainly(AsyncConnectors.replay)
+    dismiss = plainly(AsyncConnectors.dismiss)
     hooks = plainly(AsyncConnectors.hooks)
     register_hooks = plainly(AsyncConnectors.register_hooks)
     remove_hooks = plainly(AsyncConnectors.remove_hooks)

@@ -36,7 +36,7 @@ from tajo.sync.ledger import connections, counts, known, outgoing, people, queue
 from tajo.sync.ledger import sequences as sequence_rows
 from tajo.sync.ledger.queue import Parked
 from tajo.sync.ledger.secret import Secret, find_secret
-from tajo.sync.ledger.store import Ledger, copy_ledger, open_ledger
+from tajo.sync.ledger.store import Ledger, Tx, copy_ledger, open_ledger
 from tajo.sync.mapping import Rule
 from tajo.sync.model import EventKind, Farewell, Key, Resource, Store, Write
 from tajo.sync.moments import moment
@@ -182,6 +182,7 @@ class Wiring:
             last = await runs.last_run(tx, name, "done")
             newest = await runs.last_run(tx, name)
             parked = await queue.count_parked(tx, name)
+            dismissed = await queue.count_parked(tx, name, dismissed=True)
             waiting = await queue.count_due(tx, name)
             outgoing_ = await outgoing.count(tx, name)
             heard = await counts.heard(tx, name)
@@ -201,6 +202,7 @@ class Wiring:
             "products_count": told.get(Resource.PRODUCTS, 0),
             "contacts_count": met["contacts"],
             "failures_count": parked,
+            "dismissed_count": dismissed,
             "queued_count": waiting,
             "outgoing_count": outgoing_,
             "webhooks_count": sum(one.notices for one in heard.values()),
@@ -211,14 +213,14 @@ class Wiring:
         }
 
     async def failures(self, name: str) -> list[Parked]:
-        """Everything that could not be delivered, with its reason."""
+        """Everything that could not be delivered, with its reason, but for what was dismissed."""
         async with self._ledger.begin() as tx:
             return await queue.all_parked(tx, name)
 
     async def replay(
         self, name: str, keys: Sequence[Key] | None = None, *, watch: Watch | None = None
     ) -> Account:
-        """Try these failures again (None: all of them)."""
+        """Try these failures again (None: all of them, but for what was dismissed)."""
         wanted = await self.parked(name, keys)
         async with self._line(name, self._ledger) as line:
             if watch:
@@ -228,14 +230,22 @@ class Wiring:
                 return await line.connector.replay(wanted)
 
     async def parked(self, name: str, keys: Sequence[Key] | None) -> Sequence[Key]:
-        """These keys, or all that are among the failures. Raises `Unknown` for one that is not."""
-        parked = [entry.key for entry in await self.failures(name)]
+        """These keys, or all that are among the failures. Raises `Unknown` for one that is not.
+
+        What was dismissed must be named.
+        """
         if keys is None:
-            return parked
-        unknown = [str(key) for key in keys if key not in parked]
-        if unknown:
-            raise Unknown(f"not among the failures: {', '.join(unknown)}", "see `tajo failures list`.")
-        return keys
+            return [entry.key for entry in await self.failures(name)]
+        async with self._ledger.begin() as tx:
+            return await _among(tx, name, keys)
+
+    async def dismiss(self, name: str, keys: Sequence[Key]) -> None:
+        """Leave these failures as they are, until they are refused for something else, or replayed.
+
+        It needs neither side, and may be done beside a server. Raises `Unknown` for what is no failure.
+        """
+        async with self._ledger.begin(turn=name) as tx:
+            await queue.dismiss(tx, name, await _among(tx, name, keys), self.now())
 
     def rules(self, name: str) -> Rules:
         """What the merchant of this connector wants to see in Brevo."""
@@ -416,6 +426,15 @@ def parts(words: list[str]) -> frozenset[Resource] | None:
     if unknown:
         raise Usage(f"unknown resource `{unknown[0]}`", f"use one of these: {', '.join(LISTED_PARTS)}.")
     return frozenset().union(*(PARTS[word] for word in words)) if words else None
+
+
+async def _among(tx: Tx, name: str, keys: Sequence[Key]) -> Sequence[Key]:
+    """These keys. Raises `Unknown` for one that is not among the failures, dismissed or not."""
+    there = {entry.key for entry in await queue.all_parked(tx, name, dismissed=None)}
+    unknown = [str(key) for key in keys if key not in there]
+    if unknown:
+        raise Unknown(f"not among the failures: {', '.join(unknown)}", "see `tajo failures list`.")
+    return keys
 
 
 def _rules(name: str, settings: config.Connector) -> Rules:

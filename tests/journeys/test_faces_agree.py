@@ -17,10 +17,11 @@ import pytest
 
 from tajo import config
 from tajo.access import Doorkeeper
-from tajo.app import Tajo
+from tajo.app import Tajo, as_key
 from tajo.cli import run
 from tajo.client import AsyncConnectors, AsyncKeys, AsyncTajoClient, Connectors, Keys, TajoClient
 from tajo.errors import TajoError
+from tajo.sync.ledger import queue
 from tajo.web import open_faces
 from tajo.wiring import open_wiring
 from tests.served import both
@@ -34,6 +35,7 @@ connectors: {bigcommerce: {}}
 server: {public_url: "http://127.0.0.1:9/"}
 """
 ORDER = {"type": "order", "id": 101}
+SEEN = "orders/999998"
 TOPIC = "store/order/updated"
 
 Ask = Callable[[AsyncTajoClient], Awaitable[Any]]
@@ -83,6 +85,16 @@ VERBS = {
         f"failures replay --connector {NAME}",
         ("POST", f"/v1/connectors/{NAME}/failures/replay", {}),
         lambda c: c.connectors.replay(NAME),
+    ),
+    "dismiss": Verb(
+        f"failures dismiss {SEEN} --connector {NAME}",
+        ("POST", f"/v1/connectors/{NAME}/failures/dismiss", {"keys": [SEEN]}),
+        lambda c: c.connectors.dismiss(NAME, [SEEN]),
+    ),
+    "what was dismissed": Verb(
+        f"failures list {NAME} --dismissed",
+        ("GET", f"/v1/connectors/{NAME}/failures?dismissed=true", None),
+        lambda c: c.connectors.failures(NAME, dismissed=True),
     ),
     "hooks": Verb(
         f"hooks list {NAME}",
@@ -156,6 +168,11 @@ VERBS = {
         ("POST", f"/v1/connectors/{NAME}/failures/replay", {"keys": ["orders/999"]}),
         lambda c: c.connectors.replay(NAME, ["orders/999"]),
     ),
+    "a failure that is none, and is to be dismissed": Verb(
+        f"failures dismiss {SEEN} orders/999",
+        ("POST", f"/v1/connectors/{NAME}/failures/dismiss", {"keys": [SEEN, "orders/999"]}),
+        lambda c: c.connectors.dismiss(NAME, [SEEN, "orders/999"]),
+    ),
     "no key at all": Verb(
         "failures replay nobody",
         ("POST", f"/v1/connectors/{NAME}/failures/replay", {"keys": ["nobody"]}),
@@ -171,7 +188,7 @@ VERBS = {
 
 @pytest.fixture(scope="module")
 def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A small store, synced once."""
+    """A small store, synced once, and a failure that somebody has dismissed."""
     folder = tmp_path_factory.mktemp("faces")
     small = ("--customers", "30", "--orders", "60", "--products", "8", "--seed", "5", "--plan", "unlimited")
     with (
@@ -185,7 +202,14 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
         for name, value in found.items():
             patch.setenv(name, value)
         assert run(["sync", "--json"]) in (0, 1)
+        asyncio.run(dismissed(found))
         yield found
+
+
+async def dismissed(env: dict[str, str]) -> None:
+    async with open_wiring(config.load(None, env), env) as wiring, wiring.ledger.begin() as tx:
+        await queue.park(tx, NAME, [(as_key(SEEN), "no such thing", b"told")], now=wiring.now())
+        await queue.dismiss(tx, NAME, [as_key(SEEN)], wiring.now())
 
 
 @asynccontextmanager
@@ -260,7 +284,7 @@ async def test_all_faces_answer_the_same(
 
 
 @pytest.mark.parametrize(
-    "verb", ["sync", "replay", "register hooks", "remove hooks", "preview", "audit", "forget"]
+    "verb", ["sync", "replay", "dismiss", "register hooks", "remove hooks", "preview", "audit", "forget"]
 )
 async def test_the_audit_log_has_one_word_for_it_whoever_did_it(
     verb: str, env: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -278,7 +302,7 @@ async def test_the_audit_log_has_one_word_for_it_whoever_did_it(
 def test_the_table_has_every_verb_of_the_sdk() -> None:
     asked = {name for name in vars(AsyncConnectors) if not name.startswith("_")}
     tried = {"list", "status", "sync", "rehearse", "plan", "failures", "replay", "hooks", "register_hooks"}
-    tried |= {"remove_hooks", "handle_webhook", "preview", "doctor", "audit", "skills"}
+    tried |= {"dismiss", "remove_hooks", "handle_webhook", "preview", "doctor", "audit", "skills"}
     assert asked - tried == {"connect", "disconnect"}  # see the test below
     asked = {name for name in vars(AsyncTajoClient) if not name.startswith("_")}
     tried = {"runs", "run", "forget", "skills", "audit_log"}

@@ -239,23 +239,37 @@ def audit_command(
 
 
 @failures.command("list")
-def failures_list(connector: Name = None, json: Json = False, config: Config = None) -> int:
+def failures_list(
+    connector: Name = None,
+    dismissed: Annotated[bool, typer.Option("--dismissed", help="List what was dismissed instead.")] = False,
+    json: Json = False,
+    config: Config = None,
+) -> int:
     """List what could not be delivered, and why."""
 
     async def verb(tajo: Tajo) -> int:
-        found = {name: [one async for one in tajo.all_failures(name)] for name in tajo.names(connector)}
+        found = {name: await tajo.all_failures(name, dismissed=dismissed) for name in tajo.names(connector)}
         if json:
-            print_json(answers.Failures(failures=[one for some in found.values() for one in some]))
+            print_json(
+                answers.Failures(
+                    failures=[one for some in found.values() for one in some.failures],
+                    dismissed_count=sum(some.dismissed_count for some in found.values()),
+                )
+            )
+        elif dismissed:
+            tell.dismissed(found)
         else:
             tell.failures(found)
-        return 1 if any(found.values()) else 0
+        return 1 if not dismissed and any(some.failures for some in found.values()) else 0
 
     return with_tajo(config, verb)
 
 
 @failures.command("replay")
 def failures_replay(
-    keys: Annotated[list[str] | None, typer.Argument(help="Such as orders/17 (default: all).")] = None,
+    keys: Annotated[
+        list[str] | None, typer.Argument(help="Such as orders/17 (default: all that were not dismissed).")
+    ] = None,
     connector: Annotated[str | None, typer.Option("--connector", help="Whose failures.")] = None,
     json: Json = False,
     config: Config = None,
@@ -280,6 +294,34 @@ def failures_replay(
         if json:
             print_json(answer)
         return exit_code(answer, clean=all(run.clean for run in runs))
+
+    return with_tajo(config, verb)
+
+
+@failures.command("dismiss")
+def failures_dismiss(
+    keys: Annotated[list[str], typer.Argument(help="Such as orders/17.")],
+    connector: Annotated[str | None, typer.Option("--connector", help="Whose failures.")] = None,
+    json: Json = False,
+    config: Config = None,
+) -> int:
+    """Leave failed records as they are: they do not count as failures any more. Replay brings them back."""
+
+    for word in keys:
+        as_key(word)
+
+    async def verb(tajo: Tajo) -> int:
+        async def one(name: str) -> answers.Dismissed:
+            async with noted(tajo, "dismiss", name):
+                left = await tajo.dismiss(name, keys)
+            if not json:
+                tell.left_as_they_are(left)
+            return left
+
+        answer = await each(tajo.names(connector), one)
+        if json:
+            print_json(answer)
+        return exit_code(answer, clean=True)
 
     return with_tajo(config, verb)
 

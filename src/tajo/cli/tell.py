@@ -12,7 +12,8 @@ from tajo.answers import (
     Connected,
     Diagnosis,
     Difference,
-    Failure,
+    Dismissed,
+    Failures,
     Hook,
     HookChanges,
     Plan,
@@ -104,6 +105,8 @@ def status(status: Status) -> None:
     console.print("  " + ", ".join(f"{getattr(status, f'{what}_count'):,} {what}" for what in counts))
     if status.failures_count:
         console.print(f"  {status.failures_count:,} failures: tajo failures list")
+    if status.dismissed_count:
+        console.print(f"  {status.dismissed_count:,} dismissed: tajo failures list --dismissed")
     if status.queued_count:
         console.print(f"  {status.queued_count:,} to be looked at again")
     if status.outgoing_count:
@@ -125,17 +128,41 @@ def _progress(progress: Progress) -> str:
     return words if left is None else f"{words}, about {duration(left)} left"
 
 
-def failures(found: Mapping[str, Sequence[Failure]]) -> None:
-    """What could not be delivered, connector by connector."""
+def failures(found: Mapping[str, Failures]) -> None:
+    """What could not be delivered, connector by connector, and how much was dismissed."""
     console = Console()
-    for name, entries in found.items():
-        console.print(f"[bold]{name}[/bold]: {len(entries):,} failures")
-        table = Table(box=None, show_header=False)
-        for entry in entries:
-            table.add_row(entry.key, f"{entry.since:%Y-%m-%d}", entry.reason)
-        if entries:
-            console.print(table)
+    for name, here in found.items():
+        console.print(f"[bold]{name}[/bold]: {len(here.failures):,} failures")
+        if here.failures:
+            console.print(_listed(here))
             console.print("Mended? Then: tajo failures replay")
+            console.print("Never to be mended? Then: tajo failures dismiss KEY")
+        if here.dismissed_count:
+            console.print(f"{here.dismissed_count:,} dismissed: tajo failures list --dismissed")
+
+
+def dismissed(found: Mapping[str, Failures]) -> None:
+    """What was dismissed, connector by connector."""
+    console = Console()
+    for name, here in found.items():
+        console.print(f"[bold]{name}[/bold]: {len(here.failures):,} dismissed")
+        if here.failures:
+            console.print(_listed(here))
+            console.print("To be tried again after all? Then: tajo failures replay KEY")
+
+
+def _listed(here: Failures) -> Table:
+    table = Table(box=None, show_header=False)
+    for entry in here.failures:
+        table.add_row(entry.key, f"{entry.since:%Y-%m-%d}", entry.reason)
+    return table
+
+
+def left_as_they_are(found: Dismissed) -> None:
+    """How many failures were dismissed just now, and how many are left."""
+    console = Console()
+    console.print(f"{found.connector}: dismissed {', '.join(found.keys)}", highlight=False)
+    console.print(f"{found.failures_count:,} failures are left; {found.dismissed_count:,} dismissed")
 
 
 def preview(shown: Preview) -> None:

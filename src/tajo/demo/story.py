@@ -86,7 +86,7 @@ async def _tell_history(console: Console, env: Mapping[str, str]) -> None:
         with watching(quiet=False) as watch:
             run = await tajo.sync(NAME, watch=watch)
         tell.run(run, "What was read and written")
-        reasons = sorted({one.reason async for one in tajo.all_failures(NAME)})
+        reasons = sorted({one.reason for one in (await tajo.all_failures(NAME)).failures})
     if reasons:
         console.print("Dirt in the store, kept with its reason: " + "; ".join(reasons))
 

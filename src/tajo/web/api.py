@@ -55,9 +55,15 @@ class Wish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Keys(Struct, frozen=True, forbid_unknown_fields=True):
-    """Failures by their keys, such as `orders/17`; none: all of them."""
+    """Failures by their keys, such as `orders/17`; none: all of them, but for what was dismissed."""
 
     keys: list[str] = []
+
+
+class Chosen(Struct, frozen=True, forbid_unknown_fields=True):
+    """Failures by their keys, such as `orders/17`: one at least."""
+
+    keys: list[str]
 
 
 class Received(Struct, frozen=True, forbid_unknown_fields=True):
@@ -215,10 +221,14 @@ async def _progress(
 
 @get("/connectors/{name:str}/failures", guards=READ, operation_id="failures")
 async def failures(
-    tajo: Doing, name: FromPath[str], after: FromQuery[str] = "", limit: Limit = 100
+    tajo: Doing,
+    name: FromPath[str],
+    after: FromQuery[str] = "",
+    limit: Limit = 100,
+    dismissed: FromQuery[bool] = False,
 ) -> answers.Failures:
-    """What could not be delivered, and why; the oldest first."""
-    return await tajo.failures(name, after=after, limit=limit)
+    """What could not be delivered, and why; the oldest first. `dismissed`: only what was dismissed."""
+    return await tajo.failures(name, after=after, limit=limit, dismissed=dismissed)
 
 
 @post(
@@ -231,6 +241,18 @@ async def failures(
 async def replay(tajo: Doing, name: FromPath[str], data: JSONBody[Keys]) -> answers.Run:
     """Look at failed records again and deliver them."""
     return await tajo.replay(name, data.keys)
+
+
+@post(
+    "/connectors/{name:str}/failures/dismiss",
+    guards=WRITE,
+    status_code=200,
+    operation_id="dismiss",
+    noted="dismiss",
+)
+async def dismiss(tajo: Doing, name: FromPath[str], data: JSONBody[Chosen]) -> answers.Dismissed:
+    """Leave failed records as they are: they do not count as failures any more. Replay brings them back."""
+    return await tajo.dismiss(name, data.keys)
 
 
 @get("/connectors/{name:str}/webhooks", guards=READ, operation_id="hooks")
@@ -383,8 +405,8 @@ async def audit_log(tajo: Doing, after: FromQuery[str] = "", limit: Limit = 100)
 
 HANDLERS = [
     *(connectors, connect, disconnect, status, sync, plan, runs, run, run_events),
-    *(failures, replay, hooks, register_hooks, remove_hooks, handle_webhook, preview, doctor, forget),
-    *(audit, audit_run, audit_events, skills, skills_at_work, activity, activity_events),
+    *(failures, replay, dismiss, hooks, register_hooks, remove_hooks, handle_webhook, preview, doctor),
+    *(forget, audit, audit_run, audit_events, skills, skills_at_work, activity, activity_events),
     *(keys, create_key, revoke_key, audit_log),
 ]
 

@@ -284,10 +284,10 @@ async def refused_before(tx: Tx, connector: str, keys: Collection[Key]) -> dict[
     return found
 
 
-async def all_parked(tx: Tx, connector: str) -> list[Parked]:
-    """Everything that stands in the list, oldest first."""
+async def all_parked(tx: Tx, connector: str, *, dismissed: bool | None = False) -> list[Parked]:
+    """Everything that stands in the list, or was `dismissed` (None: both), oldest first."""
     p = parked.c
-    query = _PARKED.where(p.connector == connector, p.dismissed_at.is_(None))
+    query = _PARKED.where(*_whose(connector, dismissed))
     rows = await tx.execute(query.order_by(p.since, p.resource, p.id))
     return [_as_parked(row) for row in rows]
 
@@ -297,9 +297,7 @@ async def parked_after(
 ) -> list[Parked]:
     """What stands in the list, or was `dismissed` (None: both), oldest first, behind `last`."""
     p = parked.c
-    query = _PARKED.where(p.connector == connector)
-    if dismissed is not None:
-        query = query.where(p.dismissed_at.is_not(None) if dismissed else p.dismissed_at.is_(None))
+    query = _PARKED.where(*_whose(connector, dismissed))
     if last is not None:
         behind = tuple_(p.since, p.resource, p.id)
         query = query.where(behind > tuple_(*map(literal, (last.since, str(last.key.resource), last.key.id))))
@@ -309,10 +307,14 @@ async def parked_after(
 
 async def count_parked(tx: Tx, connector: str, *, dismissed: bool = False) -> int:
     """How much stands in the list, or was `dismissed`."""
-    p = parked.c
-    mine = p.dismissed_at.is_not(None) if dismissed else p.dismissed_at.is_(None)
-    query = select(func.count()).select_from(parked).where(p.connector == connector, mine)
+    query = select(func.count()).select_from(parked).where(*_whose(connector, dismissed))
     return await tx.scalar(query) or 0
+
+
+def _whose(connector: str, dismissed: bool | None) -> Iterable[ColumnElement[bool]]:
+    yield parked.c.connector == connector
+    if dismissed is not None:
+        yield parked.c.dismissed_at.is_not(None) if dismissed else parked.c.dismissed_at.is_(None)
 
 
 def _as_parked(row: Any) -> Parked:
