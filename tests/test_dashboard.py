@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urljoin, urlsplit
@@ -242,7 +243,8 @@ class TestTheDoor:
 
     async def test_no_page_of_somebody_elses_does_anything(self, inside: House) -> None:
         form = {"name": "ada", "password": PASSWORD, "token": "x", "connector": "bigcommerce"}
-        paths = ("/signin", "/setup", "/signout", "/failures/replay", "/hooks/repair", "/settings/keys")
+        paths = ("/signin", "/setup", "/signout", "/failures/replay", "/failures/dismiss", "/hooks/repair")
+        paths += ("/settings/keys",)
         theirs = (
             {},
             {"origin": "https://evil.example"},
@@ -381,7 +383,8 @@ class TestPages:
             assert answer.status_code == 422, path
             assert len(answer.text) < 10_000
         form = {"connector": "bigcommerce", "one": f"orders/{number}"}
-        assert "names no record" in await inside.press("/failures/replay", **form)
+        for path in ("/failures/replay", "/failures/dismiss"):
+            assert "names no record" in await inside.press(path, **form)
         form = {"connector": "bigcommerce", "record": number}
         assert "Type a number" in await inside.press("/preview", **form)
 
@@ -557,6 +560,87 @@ class TestReplay:
         assert "What failed is being tried again" in text
         assert "nothing failed" not in text
         go_on.set()
+
+
+class TestDismissing:
+    async def test_one_leaves_the_list_and_needs_no_human_any_more(self, inside: House) -> None:
+        await inside.park(1)
+        assert "1 connector needs a human" in await inside.see("/")
+        text = await inside.press("/failures/dismiss", connector="bigcommerce", one="orders/1")
+        assert "1 record dismissed." in text
+        assert "nothing failed" in text
+        assert "1 dismissed" in text
+        assert await inside.parked() == []
+        assert "needs a human" not in await inside.see("/")
+        newest = (await inside.keeper.doings())[0]
+        assert (newest.who, newest.verb, newest.about, newest.outcome) == (
+            "user ada",
+            "dismiss",
+            "bigcommerce",
+            "done",
+        )
+
+    async def test_some(self, inside: House) -> None:
+        await inside.park(1, 2, 3)
+        text = await inside.press("/failures/dismiss", connector="bigcommerce", keys=["orders/1", "orders/3"])
+        assert "2 records dismissed." in text
+        assert await inside.parked() == [2]
+        assert "2 dismissed" in text
+
+    async def test_those_that_were_dismissed_are_shown_and_replayed_on_request(self, inside: House) -> None:
+        await inside.park(1, 2)
+        await inside.press("/failures/dismiss", connector="bigcommerce", one="orders/1")
+        text = await inside.see("/failures?connector=bigcommerce&dismissed=true")
+        assert "Replay<span" in text
+        assert "orders/1" in text
+        assert "orders/2" not in text
+        assert "Dismiss selected" not in text
+        assert "Replay all" not in text
+        text = await inside.press("/failures/replay", connector="bigcommerce", one="orders/1")
+        assert "1 record got through." in text
+        assert await inside.parked() == [2]
+        assert "Nothing of bigcommerce is dismissed." in await inside.see("/failures?dismissed=true")
+
+    async def test_a_replay_of_all_leaves_them_alone(self, inside: House) -> None:
+        await inside.park(1, 2)
+        await inside.press("/failures/dismiss", connector="bigcommerce", one="orders/1")
+        text = await inside.press("/failures/replay", connector="bigcommerce", all="yes")
+        assert "1 record got through." in text
+        assert "1 dismissed" in text
+
+    async def test_none_chosen_is_none_dismissed(self, inside: House) -> None:
+        await inside.park(1)
+        for form in ({}, {"all": "yes"}):
+            text = await inside.press("/failures/dismiss", connector="bigcommerce", **form)
+            assert "Choose at least one" in text
+        assert await inside.parked() == [1]
+
+    async def test_what_has_got_through_meanwhile_is_no_mistake(self, inside: House) -> None:
+        await inside.park(1, 2)
+        await inside.press("/failures/replay", connector="bigcommerce", one="orders/1")
+        text = await inside.press("/failures/dismiss", connector="bigcommerce", keys=["orders/1", "orders/2"])
+        assert "1 record dismissed." in text
+        text = await inside.press("/failures/dismiss", connector="bigcommerce", one="orders/1")
+        assert "no failure any more" in text
+
+    async def test_the_page_of_a_connector_counts_them(self, inside: House) -> None:
+        path = "/connectors/bigcommerce"
+        assert "dismissed" not in await inside.see(path)
+        await inside.park(1)
+        await inside.press("/failures/dismiss", connector="bigcommerce", one="orders/1")
+        link = '<a href="/failures?connector=bigcommerce&amp;dismissed=true">1</a>'
+        assert link in await inside.see(path)
+
+    async def test_they_are_leafed_through_by_themselves(self, inside: House) -> None:
+        await inside.park(*range(1, 61))
+        keys = [f"orders/{number}" for number in range(1, 56)]
+        await inside.press("/failures/dismiss", connector="bigcommerce", keys=keys)
+        text = await inside.see("/failures?connector=bigcommerce&dismissed=true")
+        assert "55 dismissed" in text
+        [path] = re.findall(r'rel="next" href="([^"]+)"', text)
+        text = await inside.see(unescape(path))
+        assert text.count('type="checkbox" name="keys"') == 5
+        assert 'value="orders/55"' in text
 
 
 class TestTheDoctor:

@@ -36,6 +36,7 @@ PAGES = [
     "/activity",
     "/runs",
     "/failures",
+    "/failures?dismissed=true",
     "/hooks",
     f"/preview?connector={SHOP}&kind=customer&id=7",
     f"/preview?connector={SHOP}&kind=customer&id=999999",
@@ -182,7 +183,9 @@ async def test_whoever_is_not_signed_in_sees_a_page_after_it(desk: Desk) -> None
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
 async def test_every_page_is_legible_and_whole(desk: Desk, scheme: Any, width: int) -> None:
-    await desk.server.park(3, 4)
+    await desk.server.park(3, 4, 30)
+    async with desk.server.beside() as tajo:
+        await tajo.dismiss(SHOP, ["orders/30"])
     await desk.page.emulate_media(color_scheme=scheme)
     await desk.page.set_viewport_size({"width": width, "height": 900})
     for path in PAGES:
@@ -200,7 +203,8 @@ FITS = """[...document.querySelectorAll("main table")].every(
 
 
 async def test_every_table_fits_whatever_the_width(desk: Desk) -> None:
-    for path in ("/", "/runs", "/settings"):
+    await desk.server.park(3)
+    for path in ("/", "/runs", "/failures", "/settings"):
         await desk.see(path)
         for width in (1280, 1180, 1060, 900, 700, 480, 360):
             await desk.page.set_viewport_size({"width": width, "height": 900})
@@ -231,6 +235,30 @@ async def test_those_that_were_chosen_are_replayed(desk: Desk) -> None:
     await desk.page.get_by_role("button", name="Replay selected").click()
     await desk.told("2 records got through.")
     await expect(desk.page.get_by_label("Select orders/8")).to_have_count(1)
+
+
+async def test_a_failure_is_dismissed_by_its_button_and_comes_back_by_replay(desk: Desk) -> None:
+    await desk.server.park(13, 14)
+    await desk.see("/failures")
+    await desk.page.get_by_role("button", name="Dismiss orders/13", exact=True).click()
+    await desk.told("1 record dismissed.")
+    await expect(desk.page.get_by_label("Select orders/13", exact=True)).to_have_count(0)
+    await expect(desk.page.get_by_label("Select orders/14", exact=True)).to_have_count(1)
+    await desk.page.get_by_role("link", name="dismissed").click()
+    await expect(desk.page.get_by_role("heading", level=1)).to_have_text("Dismissed failures")
+    await expect(desk.page.get_by_label("Select orders/14", exact=True)).to_have_count(0)
+    await desk.page.get_by_role("button", name="Replay orders/13", exact=True).click()
+    await desk.told("1 record got through.")
+
+
+async def test_those_that_were_chosen_are_dismissed(desk: Desk) -> None:
+    await desk.server.park(15, 16, 17)
+    await desk.see("/failures")
+    await desk.page.get_by_label("Select orders/15", exact=True).check()
+    await desk.page.get_by_label("Select orders/17", exact=True).check()
+    await desk.page.get_by_role("button", name="Dismiss selected").click()
+    await desk.told("2 records dismissed.")
+    await expect(desk.page.get_by_label("Select orders/16", exact=True)).to_have_count(1)
 
 
 async def test_webhooks_that_are_gone_are_made_again(desk: Desk) -> None:
@@ -350,4 +378,8 @@ async def test_without_scripts_everything_can_be_done(desk: Desk, browser: Brows
     await plain.see("/failures")
     await plain.page.get_by_role("button", name="Replay orders/12").click()
     await plain.told("1 record got through.")
+    await desk.server.park(18)
+    await plain.see("/failures")
+    await plain.page.get_by_role("button", name="Dismiss orders/18", exact=True).click()
+    await plain.told("1 record dismissed.")
     await context.close()

@@ -1,4 +1,7 @@
-"""`/failures`: what could not be delivered, and why; and another try, for one, some or all of it."""
+"""`/failures`: what could not be delivered, and why; and another try, for one, some or all of it.
+
+What can never be mended is dismissed: it moves to a list of its own, from which it can be replayed.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ KINDS = {"customers": "customer", "orders": "order", "products": "product"}
 """What of the failures can be previewed, and as what."""
 
 
-class Replay(Struct, frozen=True, forbid_unknown_fields=True):
+class Chosen(Struct, frozen=True, forbid_unknown_fields=True):
     """The form. `keys`: those that were chosen; `one`: the button in a row; `all`: the one for all."""
 
     connector: str
@@ -29,16 +32,29 @@ class Replay(Struct, frozen=True, forbid_unknown_fields=True):
     one: str = ""
     all: str = ""
 
+    @property
+    def wanted(self) -> list[str]:
+        """The keys; empty for all of them, and where nothing was chosen."""
+        if self.all or self.one:
+            return [] if self.all else [self.one]
+        return [key for key in ([self.keys] if isinstance(self.keys, str) else self.keys) if key]
+
 
 @get("/failures")
 async def failures(
-    request: Asked, house: InHouse, connector: FromQuery[str] = "", after: FromQuery[str] = ""
+    request: Asked,
+    house: InHouse,
+    connector: FromQuery[str] = "",
+    after: FromQuery[str] = "",
+    dismissed: FromQuery[bool] = False,
 ) -> Page:
-    """A page of failures, the oldest first."""
+    """A page of failures, or of dismissed ones, the oldest first."""
     name = house.pick(connector)
-    found = await house.tajo.failures(name, after=after, limit=50) if name else None
+    found = await house.tajo.failures(name, after=after, limit=50, dismissed=dismissed) if name else None
     rows = found.failures if found else []
+    left = found.dismissed_count if found else 0
     seen = house.snapshot.seen.get(name)
+    count = left if dismissed else seen.status.failures_count if seen else 0
     return page(
         request,
         house,
@@ -46,7 +62,9 @@ async def failures(
         connector=name,
         rows=[(one, *_previewed(one.key)) for one in rows],
         reasons=Counter(one.reason for one in rows).most_common(),
-        count=max(seen.status.failures_count if seen else 0, len(rows)),
+        count=max(count, len(rows)),
+        dismissed=dismissed,
+        left=left,
         next=found.next if found else None,
         after=after,
         errand=house.errands.last("replay", name),
@@ -54,11 +72,9 @@ async def failures(
 
 
 @post("/failures/replay", status_code=303)
-async def replay(request: Asked, house: InHouse, data: URLEncodedBody[Replay]) -> Redirect:
+async def replay(request: Asked, house: InHouse, data: URLEncodedBody[Chosen]) -> Redirect:
     """Look at failed records again and deliver them."""
-    name = house.pick(data.connector)
-    chosen = [data.keys] if isinstance(data.keys, str) else data.keys
-    wanted = [] if data.all else [data.one] if data.one else [key for key in chosen if key]
+    name, wanted = house.pick(data.connector), data.wanted
 
     async def again(_: Errand) -> Flash:
         keys = await _there(house, name, wanted)
@@ -94,11 +110,29 @@ async def replay(request: Asked, house: InHouse, data: URLEncodedBody[Replay]) -
     return await act(request, house, work(), verb="replay", about=name, to=to)
 
 
-HANDLERS = [failures, replay]
+@post("/failures/dismiss", status_code=303)
+async def dismiss(request: Asked, house: InHouse, data: URLEncodedBody[Chosen]) -> Redirect:
+    """Leave failed records as they are."""
+    name = house.pick(data.connector)
+
+    async def work() -> Flash:
+        if not data.wanted:
+            return Flash("Choose at least one failure.", bad=True)
+        keys = await _there(house, name, data.wanted)
+        if not keys:
+            return Flash("What you chose is no failure any more: it got through, or it is gone.")
+        await house.tajo.dismiss(name, keys)
+        return Flash(f"{many(len(keys), 'record').capitalize()} dismissed. Replay what you want back.")
+
+    to = f"/failures?{urlencode({'connector': name})}"
+    return await act(request, house, work(), verb="dismiss", about=name, to=to)
+
+
+HANDLERS = [failures, replay, dismiss]
 
 
 async def _there(house: House, name: str, keys: list[str]) -> list[str]:
-    """Those of these that are failures still: somebody else may have been faster."""
+    """Those of these that are failures still, dismissed or not: somebody else may have been faster."""
     async with house.wiring.ledger.begin() as tx:
         there = await queue.parked_of(tx, name, [as_key(key) for key in keys])
     return [str(one.key) for one in there]

@@ -161,7 +161,7 @@ def todo_of(name: str, seen: Seen | None, standing: Standing | None) -> list[Tod
             Todo(
                 connector=name,
                 words=f"{many(count, 'record')} could not be delivered",
-                mend="Put right what their reasons say, then replay them.",
+                mend="Put right what their reasons say, then replay them; dismiss what never can be.",
                 label=f"See {'it' if count == 1 else 'them'}",
                 href=f"/failures?connector={name}",
             )
