@@ -18,7 +18,7 @@ from tajo.sync import back_in_stock as waiting
 from tajo.sync import unsubscribes
 from tajo.sync.account import Account
 from tajo.sync.barred import MENDED
-from tajo.sync.ledger import counts, keeping, runs
+from tajo.sync.ledger import counts, runs
 from tajo.sync.model import Key, Resource, Store
 from tajo.sync.moments import moment
 from tajo.wiring import DEAF, Ears, Line, Watch, Wiring
@@ -365,9 +365,6 @@ class Worker:
                 await line.connector.open()
             async with self._sweeps:
                 account = await line.connector.sync(full=full)
-            if full:
-                async with self._wiring.ledger.begin() as tx:
-                    await keeping.tidy(tx, self.name, self._clock.now())
         except Later as error:
             self._say(f"the sweep ends early: {error}", level="warning")
             self._hindered["sweep"] = str(error)

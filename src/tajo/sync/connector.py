@@ -17,7 +17,7 @@ from tajo.sync.account import Account
 from tajo.sync.automation import Automation, Nothing
 from tajo.sync.barred import MENDED, Barred, Bars
 from tajo.sync.delivery import Delivery
-from tajo.sync.ledger import carts, outgoing, people, queue, runs
+from tajo.sync.ledger import carts, keeping, outgoing, people, queue, runs
 from tajo.sync.ledger.store import Ledger, Tx
 from tajo.sync.model import Batch, Key, Refund, Resource, Store
 from tajo.sync.moments import moment
@@ -309,6 +309,8 @@ class Connector:
                 await runs.written_by(tx, self.name, self._policy.rules)
             finished = replace(run, state="done", finished_at=self._now(), account=self.account.summary())
             await runs.save_run(tx, self.name, finished)
+            if self.account.mode == "full":
+                await keeping.tidy(tx, self.name, self._now())
 
     def _begin_account(self) -> None:
         """From now on it tells of something else. Opening counts for what comes first after it."""

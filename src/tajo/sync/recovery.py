@@ -19,7 +19,7 @@ from tajo.sync.ledger.secret import Secret
 from tajo.sync.model import Cart
 
 LASTING = 30 * 86400
-"""Seconds for which a link works; the store forgets a cart that long after its last change."""
+"""Seconds for which a link works at most: the ledger forgets a cart that nobody touches (`keeping.CARTS`)."""
 
 LONGEST = 400
 """Characters of the longest token that can be one."""
@@ -37,7 +37,7 @@ class Claim(Struct, frozen=True, array_like=True):
 
 
 def link(secret: Secret, public_url: str, connector: str, cart: int, now: float) -> str:
-    """The address that brings this cart back. `now`: when the cart was last seen, seconds since 1970.
+    """The address that brings this cart back. `now`: when it is written, seconds since 1970.
 
     Each call makes another address; all of them work.
     """

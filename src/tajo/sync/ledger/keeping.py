@@ -10,7 +10,7 @@ from tajo.sync.ledger.tables import cart_lines, carts, deeds, doings, recoveries
 DAY = 86400.0
 
 CARTS = 30 * DAY
-"""Seconds for which an untouched cart is remembered as it was: as long as its link brings it back."""
+"""Seconds for which an untouched cart is remembered as it was, and so can be brought back by a link."""
 
 DEEDS = 90 * DAY
 """Seconds for which it is remembered what skills did. The limits that count deeds look back one day."""
