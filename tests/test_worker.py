@@ -240,7 +240,8 @@ class House:
     """A worker, and all that is around it, in memory but for its ledger.
 
     `refusal`: why no webhooks can be registered, `brevos`: at Brevo; `broken`: what the next look
-    at them mends, or removes.
+    at them mends, or removes; `ill`: why nobody knows how they fare. `heard_brevo`: how often Brevo
+    was seen to.
     """
 
     ledger: Ledger
@@ -251,6 +252,8 @@ class House:
     mode: str = "realtime"
     refusal: str = ""
     brevos: str = ""
+    ill: str = ""
+    heard_brevo: int = 0
     broken: tuple[str, ...] = (ORDERS, CARTS)
 
     def __post_init__(self) -> None:
@@ -282,8 +285,8 @@ class House:
         await connector.open()
         async with connector.attended():
             line = Line(name, self.store, self.platform, connector, Nobody(), (account, brevo))  # type: ignore[arg-type]
-            # who follows, leads and sweeps; who registers and listens
-            self.clock.sleepers = 3 if self.mode == "batch" else 5
+            # who follows, leads, sweeps and hears Brevo; who registers and listens
+            self.clock.sleepers = 4 if self.mode == "batch" else 6
             try:
                 yield line
             finally:
@@ -296,6 +299,7 @@ class House:
         return Report(mended=mended)
 
     async def register_at_brevo(self, *_: Any) -> None:
+        self.heard_brevo += 1
         if self.brevos:
             raise Mend(self.brevos)
 
@@ -304,6 +308,8 @@ class House:
         return Report(removed=removed)
 
     async def health(self, *_: Any) -> Health:
+        if self.ill:
+            raise Mend(self.ill)
         return Health()
 
     @asynccontextmanager
@@ -437,6 +443,23 @@ class TestWebhooks:
             await house.clock.pass_by(CANARY)
             assert house.count("webhooks removed: ") == 1
             assert house.broken == ()
+
+    async def test_and_brevo_tells_who_unsubscribes_all_the_same(self, house: House) -> None:
+        house.mode = "batch"
+        async with house.at_work():
+            await house.clock.pass_by(HOURLY)
+            assert house.heard_brevo == 2
+
+    async def test_that_nobody_tells_how_they_fare_hinders_none_of_them(self, house: House) -> None:
+        house.ill = "another shape"
+        async with house.at_work():
+            await house.clock.pass_by(2 * CANARY)
+            assert house.count("the store does not tell how the webhooks fare: another shape") == 1
+            assert house.count("webhooks mended") == 1
+            assert not house.count("no webhooks")
+            house.change(1)
+            await house.clock.pass_by(2 * CANARY)
+            assert house.count("webhooks are silent (orders)") == 1
 
     async def test_what_one_could_not_deliver_is_looked_for_at_the_next_look_of_the_canary(
         self, house: House

@@ -145,7 +145,9 @@ class Tajo:
         return answers.Connected(connector=name, store=shop.name, currency=shop.currency, notes=notes)
 
     async def disconnect(self, name: str) -> answers.HookChanges:
-        """Remove our webhooks and forget the credentials; what was synced stays where it is.
+        """Remove our webhooks at the store and forget the credentials; what was synced stays where it is.
+
+        Brevo's one webhook serves all connectors, and stays.
 
         Raises `Usage` for a connector of the configuration file.
         """
@@ -153,7 +155,9 @@ class Tajo:
         if name in self._wiring.written:
             raise Usage(f"the connector `{name}` is described in the configuration", "remove it there.")
         try:
-            removed = await self.remove_hooks(name)
+            removed = await self._change_hooks(
+                name, lambda w, n, store, _: webhooks.remove_at_store(w, n, store)
+            )
         except Mend:  # whoever took the token away has closed the door behind them
             removed = answers.HookChanges()
         async with self._wiring.ledger.begin() as tx:

@@ -222,11 +222,13 @@ class Worker:
             group.create_task(self._follow(line))
             group.create_task(self._lead(line))
             group.create_task(self._sweep(line))
-            if self._settings.sync_mode != "batch" and self._wiring.settings.server.public_url:
+            if self._wiring.settings.server.public_url:
+                group.create_task(self._every(HOURLY, lambda: self._hear_brevo(line)))
+            if self._settings.sync_mode == "batch":
+                group.create_task(self._unregister(line))
+            elif self._wiring.settings.server.public_url:
                 group.create_task(self._every(HOURLY, lambda: self._register(line)))
                 group.create_task(self._every(CANARY, lambda: self._listen(line)))
-            elif self._settings.sync_mode == "batch":
-                group.create_task(self._unregister(line))
 
     async def _follow(self, line: Line) -> None:
         """Live changes, before any history: as soon as somebody calls, or something is due."""
@@ -401,14 +403,13 @@ class Worker:
                 await self._clock.sleep(seconds)
 
     async def _register(self, line: Line) -> None:
-        """See that store and Brevo call us. Where they cannot, the store is looked at by the minute.
+        """See that the store calls us. Where it refuses, it is looked at by the minute.
 
         What a webhook that had to be made or mended would have told is looked for at once.
         """
-        store, brevo = line.apis
+        store, _ = line.apis
         try:
             report = await webhooks.register_at_store(self._wiring, self.name, store)
-            fared = await webhooks.health(self._wiring, self.name, store)
         except Mend as error:
             self._say(f"no webhooks, so the store is looked at every {POLLING:.0f} s: {error}", level="error")
             self._unregistered = True
@@ -419,13 +420,21 @@ class Worker:
                 self._say(f"webhooks {what}: {', '.join(scopes)}")
         for scope, why in report.refused.items():
             self._say(f"no webhook for {scope}: {why}")
-        for host, seconds in fared.blocked.items():
-            self._say(f"BigCommerce sends nothing to {host} for {seconds} s: it had too many failures")
         self._listening_since = self._listening_since or self._clock.now()
         if (report.made or report.mended) and not (await self._what_is_due())[0]:
             self._missed.set()
         try:
-            await webhooks.register_at_brevo(self._wiring, brevo)
+            fared = await webhooks.health(self._wiring, self.name, store)
+        except Mend as error:
+            self._say(f"the store does not tell how the webhooks fare: {error}", level="warning")
+            return
+        for host, seconds in fared.blocked.items():
+            self._say(f"BigCommerce sends nothing to {host} for {seconds} s: it had too many failures")
+
+    async def _hear_brevo(self, line: Line) -> None:
+        """See that Brevo tells us who unsubscribes."""
+        try:
+            await webhooks.register_at_brevo(self._wiring, line.apis[1])
         except Mend as error:
             self._say(f"Brevo does not tell who unsubscribes: {error}", level="error")
 
