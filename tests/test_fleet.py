@@ -52,3 +52,10 @@ async def test_when_it_ends_the_workers_go_home_together(
             assert began == fleet.names
         assert fleet.names == []
         assert fleet.doors == {}
+
+
+async def test_a_store_whose_connector_is_not_enabled_may_call_all_the_same(tmp_path: Path) -> None:
+    async with fleet_in(tmp_path) as fleet, fleet.at_work():
+        assert fleet.doors.keys() == {"one", "two", "three", "closed"}
+        fleet.wake("closed")  # what it heard waits until somebody follows it
+        assert "closed" not in fleet

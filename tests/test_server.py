@@ -194,13 +194,6 @@ async def test_the_secret_of_one_store_opens_no_other(ledger: Ledger, inbox: Inb
     assert await due(ledger, "two") == []
 
 
-async def test_a_disabled_connector_thanks_and_notes_nothing(ledger: Ledger, inbox: Inbox) -> None:
-    app = app_of(inbox, shop=Door(SHOP, enabled=False))
-    assert (await post(app, PATH, ORDER)).status_code == 200
-    assert (await post(app, PATH, ORDER, secret="guessed")).status_code == 401
-    assert await due(ledger) == []
-
-
 async def test_a_scope_that_nobody_knows_is_thanked_for(ledger: Ledger, inbox: Inbox) -> None:
     answer = await post(app_of(inbox), PATH, ORDER | {"scope": "store/something/new"})
     assert answer.status_code == 200

@@ -94,7 +94,7 @@ class Fleet:
         for name, one in there.items():
             if name not in self._settings:
                 self._settings[name] = one
-                self.doors[name] = Door(webhooks.trust(self._wiring, name), enabled=one.enabled)
+                self.doors[name] = Door(webhooks.trust(self._wiring, name))
                 if one.enabled:
                     await self._hire(name)
 

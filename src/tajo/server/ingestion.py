@@ -32,10 +32,9 @@ _log = logging.getLogger(__name__)
 
 
 class Door(Struct, frozen=True):
-    """Where a connector's store calls. `enabled` False: it is thanked, and nothing is noted."""
+    """Where a connector's store calls. One that is not enabled keeps what it hears until it is."""
 
     trust: store.Trust
-    enabled: bool = True
 
 
 class BrevoDoor(Struct, frozen=True):
@@ -62,8 +61,7 @@ class FromBigCommerce:
         door = self._doors[name]
         try:
             door.trust.believe(headers, body, self._now())
-            if door.enabled:
-                await self._inbox.take(name, store.read(body))
+            await self._inbox.take(name, store.read(body))
         except store.Forged:
             raise _forged() from None
         except (store.Malformed, Refused):
