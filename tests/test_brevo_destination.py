@@ -179,7 +179,7 @@ class TestOpen:
         async with world() as w:
             kinds = {name: a["type"] for name, a in w.account.attributes.items()}
             assert kinds == {"FIRSTNAME": "text", "ORDER_COUNT": "float", "SIGNUP_DATE": "date"}
-            assert sorted(w.account.lists.values()) == ["BigCommerce buyers", "BigCommerce customers"]
+            assert sorted(w.account.lists.values()) == ["Buyers", "Customers"]
             assert list(w.account.folders.values()) == ["Tajo"]
             assert w.destination.plan == "free, sms"
             assert len(w.account.meters["other"].calls) == 2
@@ -188,8 +188,8 @@ class TestOpen:
     async def test_finds_what_is_there_whatever_its_case(self) -> None:
         w = World()
         w.account.lists = {n: f"List {n}" for n in range(1, 80)} | {
-            90: "bigcommerce Customers",
-            91: "BigCommerce buyers",
+            90: "customers",
+            91: "Buyers",
         }
         w.account.attributes = {
             n: {"name": n, "category": "normal", "type": "text"}
@@ -220,7 +220,7 @@ class TestOpen:
         w.account.fault = fault
         async with w:
             assert sorted(w.account.attributes) == ["FIRSTNAME", "ORDER_COUNT", "SIGNUP_DATE"]
-            assert sorted(w.account.lists.values()) == ["BigCommerce buyers", "BigCommerce customers"]
+            assert sorted(w.account.lists.values()) == ["Buyers", "Customers"]
             assert list(w.account.folders.values()) == ["Tajo"]
             assert len(met) == 6
 

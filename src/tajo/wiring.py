@@ -439,12 +439,11 @@ async def _among(tx: Tx, name: str, keys: Sequence[Key]) -> Sequence[Key]:
 
 def _rules(name: str, settings: config.Connector) -> Rules:
     lists = settings.lists
-    default = Lists()
     return Rules(
         mapping=_mapping(settings),
         lists=Lists(
-            all_customers=lists.all_customers or default.all_customers,
-            buyers=lists.buyers or default.buyers,
+            all_customers=lists.all_customers,
+            buyers=lists.buyers,
             subscribers=lists.subscribers,
             abandoned_cart=lists.abandoned_cart,
         ),

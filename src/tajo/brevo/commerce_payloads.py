@@ -49,7 +49,6 @@ class CommercePayloads:
 
     def __init__(self, rules: Rules, store: Store) -> None:
         self._prefix = rules.id_prefix
-        self._statuses = dict(enumerate(STATUSES)) | rules.order_status_names
         self._names = {number: storefront.name for number, storefront in store.storefronts.items()}
         own = {number: storefront.url.rstrip("/") for number, storefront in rules.storefronts.items()}
         self._sites = own | {number: s.url for number, s in store.storefronts.items() if s.url}
@@ -102,7 +101,7 @@ class CommercePayloads:
 
     def status(self, status_id: int, label: str = "") -> str:
         """The word for a status; an unknown one's is made of the store's `label`."""
-        return self._statuses.get(status_id) or slug(label)
+        return STATUSES[status_id] if 0 <= status_id < len(STATUSES) else slug(label)
 
     def storefront(self, number: int) -> str:
         """The name of a storefront; empty if there is none of this number."""

@@ -40,8 +40,8 @@ class CartLayout(StrEnum):
 class Lists(Struct, frozen=True, kw_only=True):
     """The lists that contacts join: everybody, those with a counted order, those who gave consent."""
 
-    all_customers: ListName = "BigCommerce customers"
-    buyers: ListName | None = "BigCommerce buyers"
+    all_customers: ListName = "Customers"
+    buyers: ListName | None = "Buyers"
     subscribers: ListName | None = None
     abandoned_cart: ListName | None = None
 
@@ -57,10 +57,9 @@ class Rules(Struct, frozen=True, kw_only=True):
     """Everything that decides what a payload looks like.
 
     `id_prefix` keeps the orders, products and categories of several stores apart in one account,
-    because ids are the only key there. `order_status_names` replaces the word that Brevo gets for a
-    BigCommerce status id. `events`: which kinds are told, and under which name (at most 255 characters of
-    `A-Za-z0-9_-`). `event_contacts`: the e-mail of the contact that an event is told of when it is about
-    no person, as one of stock; without one such an event is not told.
+    because ids are the only key there. `events`: which kinds are told, and under which name (at most 255
+    characters of `A-Za-z0-9_-`). `event_contacts`: the e-mail of the contact that an event is told of when
+    it is about no person, as one of stock; without one such an event is not told.
     """
 
     mapping: tuple[Rule, ...] = ()
@@ -68,7 +67,6 @@ class Rules(Struct, frozen=True, kw_only=True):
     storefronts: dict[int, StorefrontRules] = {}
     consent: ConsentMode = ConsentMode.BLOCKLIST
     id_prefix: str = ""
-    order_status_names: dict[int, str] = {}
     events: dict[EventKind, str] = {}
     event_contacts: dict[EventKind, str] = {}
     cart_layout: CartLayout = CartLayout.NONE
@@ -92,6 +90,5 @@ class Rules(Struct, frozen=True, kw_only=True):
             sorted(self.storefronts.items()),
             self.consent,
             self.id_prefix,
-            sorted(self.order_status_names.items()),
         )
         return blake2b(msgspec.json.encode(words), digest_size=16).hexdigest()

@@ -59,9 +59,13 @@ class Sync(Block):
 class Lists(Block):
     """Brevo lists, by number or by name. A named list that is missing is created."""
 
-    all_customers: v.ListName | None = Field(default=None, description="Every customer.", examples=[40])
+    all_customers: v.ListName = Field(
+        default="BigCommerce customers", description="Every customer, guest and subscriber.", examples=[40]
+    )
     buyers: v.ListName | None = Field(
-        default=None, description="Who has ordered at least once.", examples=[41]
+        default="BigCommerce buyers",
+        description="Who has ordered at least once; `null`: no list.",
+        examples=[41],
     )
     abandoned_cart: v.ListName | None = Field(
         default=None, description="Who left a cart behind.", examples=[42]
