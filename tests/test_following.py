@@ -25,6 +25,7 @@ from tajo.errors import Later, Mend, TajoError
 from tajo.sync import census, unsubscribes, weigh
 from tajo.sync.account import Account
 from tajo.sync.automation import Standing
+from tajo.sync.barred import MENDED
 from tajo.sync.connector import Connector
 from tajo.sync.delivery import LANDING
 from tajo.sync.ledger import carts, counts, outgoing, queue, recoveries, runs
@@ -48,7 +49,6 @@ from tajo.sync.model import (
     cart_key,
 )
 from tajo.sync.parts import LISTED
-from tajo.sync.unsubscribes import AGAIN
 from tajo.sync.weigh import Policy
 from tests.memory import DAY_ONE, MemoryPlatform, MemoryStore, Ticking, customer, order, refund, subscriber
 
@@ -736,7 +736,7 @@ class TestUnsubscribes:
                 await self.back(shop)
         assert not shop.store.records[R.SUBSCRIBERS][2].consents  # type: ignore[union-attr]
         assert self.consent(shop)
-        shop.clock.seconds += AGAIN
+        shop.clock.seconds += MENDED
         await self.back(shop)
         assert not self.consent(shop)
 
@@ -758,7 +758,7 @@ class TestUnsubscribes:
             Declined(401, "the token was revoked"),
             Declined(422, "no such channel"),
             Mend("the store is suspended"),
-            Later("HTTP 500", seconds=AGAIN),
+            Later("HTTP 500", seconds=MENDED),
         ],
     )
     async def test_whatever_fails_the_unsubscribe_waits_until_the_store_has_been_told(
@@ -775,7 +775,7 @@ class TestUnsubscribes:
         for _ in range(3):
             with pytest.raises(Later):
                 await self.back(shop)
-            shop.clock.seconds += AGAIN
+            shop.clock.seconds += MENDED
         shop.store.unsubscribe = original  # type: ignore[method-assign]
         await self.back(shop)
         assert shop.store.records[R.SUBSCRIBERS][1].consents == frozenset()  # type: ignore[union-attr]

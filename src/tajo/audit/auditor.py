@@ -31,6 +31,7 @@ from tajo.sync.ledger.store import Ledger, Tx, copy_ledger, open_ledger
 from tajo.sync.model import Key, Resource
 from tajo.sync.moments import moment
 from tajo.sync.sequences import Sequences
+from tajo.sync.shipping import LAG
 from tajo.wiring import Line, Watch, Wiring
 
 LOOKED_AGAIN = 1000
@@ -38,9 +39,6 @@ LOOKED_AGAIN = 1000
 
 FEW_PAGES = 10
 """A list of so many pages is read again as a whole, a longer one from where it changed."""
-
-LAG = 900.0
-"""Seconds by which Brevo's lists, and its clock, may be behind."""
 
 SOON = 10.0
 """Seconds after which what was just told and does not show is looked for again."""

@@ -214,7 +214,7 @@ def plan(hooks: Sequence[Hook], leads: Mapping[str, str], secret: str) -> Plan:
 
     Ours is what brings `secret` or leads to one of these destinations. So is what brings another value of
     our header and was switched off: a former self that nobody keeps alive. What others have is left alone,
-    also another Tajo's. Raises `Mend` where there are too many.
+    and another Tajo's as long as it is on. Raises `Mend` where there are too many.
     """
     ours: dict[str, list[Hook]] = defaultdict(list)
     for one in hooks:

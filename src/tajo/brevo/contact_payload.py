@@ -40,8 +40,6 @@ class Lane(Struct, frozen=True, array_like=True):
     leaves: tuple[int, ...] = ()
 
 
-"""What the rows of one import share: the lists they join, ascending, and the blocklist flag."""
-
 _lane = msgspec.json.Decoder(Lane)
 
 

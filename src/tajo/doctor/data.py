@@ -5,7 +5,6 @@ At most `PAGES` pages of customers and as many of orders are read, which is told
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -20,12 +19,12 @@ from tajo.doctor.report import Finding, fine, many, note
 from tajo.doctor.scopes import CUSTOMER_PARAMS, CUSTOMERS
 from tajo.doctor.visit import Visit, sound
 from tajo.sync.model import Contact, Customer, Key, Resource, Store
+from tajo.sync.weigh.desk import plausible
 
 SUBSCRIBERS = wire.pages_of(wire.Subscriber)
 ORDERS = wire.lists_of(wire.Order)
 
 PAGES = 4
-_LIKELY = re.compile(r"[^\s@]{1,64}@[^\s@.]+(\.[^\s@.]+)+")
 _NOWHERE = Store(name="", currency="")
 
 
@@ -90,7 +89,7 @@ def _unreadable(rows: int) -> Iterable[Finding]:
 def _emails(emails: Sequence[str]) -> Iterable[Finding]:
     """None at all, impossible ones, and those that several accounts share."""
     missing = sum(1 for email in emails if not email.strip())
-    impossible = sum(1 for email in emails if email.strip() and not _LIKELY.fullmatch(email.strip()))
+    impossible = sum(1 for email in emails if email.strip() and not plausible(email))
     if missing or impossible:
         yield note(
             f"{missing:,} without an e-mail address, {impossible:,} with an impossible one.",

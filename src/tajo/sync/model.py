@@ -153,7 +153,7 @@ class Order(Struct, frozen=True, gc=False, kw_only=True):
 
     `rate`: how much of the currency that was paid one unit of the default currency is (1 if the same).
     `customer_id` 0: a guest. `billing` with `email` is the buyer; `refunded` is filled in from refunds.
-    `archived`: deleted in the store. `historical` sales (imported from elsewhere) start nothing.
+    `archived`: deleted in the store. `migrated` sales (imported from elsewhere) start nothing.
     """
 
     id: int

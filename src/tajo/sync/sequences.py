@@ -32,6 +32,7 @@ from tajo.sync.automation import (
     Subject,
     Wait,
 )
+from tajo.sync.barred import MENDED
 from tajo.sync.ledger import carts, erasure, people, queue
 from tajo.sync.ledger import sequences as ledger
 from tajo.sync.ledger.outgoing import PARKED
@@ -52,9 +53,6 @@ DAY = 86400.0
 
 KNOWN_AGAIN = 14 * 60.0
 """Seconds within which Brevo knows a repeated e-mail by its name: 15 minutes by one page, 30 by others."""
-
-MENDED = 300.0
-"""Seconds after which a step is tried again that needs a human first."""
 
 REPEATABLE = frozenset(
     {"create-contact", "update-contact", "delete-contact", "add-to-list", "remove-from-list"}

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from tajo.errors import Later, Mend
 from tajo.sync.automation import Standing
+from tajo.sync.barred import MENDED
 from tajo.sync.ledger import counts, outgoing, people, queue
 from tajo.sync.ledger.outgoing import Waiting
 from tajo.sync.ledger.store import Ledger, Tx
@@ -25,9 +26,6 @@ from tajo.sync.ports import Source
 
 UNSUBSCRIBES, BLOCKS = "unsubscribes", "blocks"
 """What people said, and what is to be looked at."""
-
-AGAIN = 300.0
-"""Seconds after which the store is told again of somebody for whom a human must act."""
 
 SKEW = 60.0
 """Seconds by which the destination's clock, which says whole seconds, may differ from ours."""
@@ -103,7 +101,7 @@ async def write_back(
                     else:
                         answer = _ANSWERS[await source.unsubscribe(who.email)]
                 except (Later, Mend) as error:
-                    seconds = error.seconds if isinstance(error, Later) else AGAIN
+                    seconds = error.seconds if isinstance(error, Later) else MENDED
                     async with ledger.begin() as tx:
                         await outgoing.put_off(tx, connector, kind, {row.name: now() + seconds})
                     raise Later(f"an unsubscribe waits: {error}", seconds) from error

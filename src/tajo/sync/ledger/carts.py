@@ -49,7 +49,12 @@ async def recall(tx: Tx, connector: str, ids: Collection[int]) -> dict[int, Cart
 
 def as_seen(secret: Secret, cart: int, sealed: bytes) -> Cart:
     """A cart as it was last seen. Raises `Mend` if the secret is not the one that sealed it."""
-    return secret.unseal(sealed, b"cart:%d" % cart, Cart)
+    return secret.unseal(sealed, name_of(cart), Cart)
+
+
+def name_of(cart: int) -> bytes:
+    """Under which a cart is sealed."""
+    return b"cart:%d" % cart
 
 
 async def remember(tx: Tx, connector: str, rows: Iterable[Row]) -> None:

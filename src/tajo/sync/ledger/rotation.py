@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Table, literal, select, tuple_, update
 
 from tajo.sync.ledger import connections
+from tajo.sync.ledger.carts import name_of
 from tajo.sync.ledger.store import Ledger
 from tajo.sync.ledger.tables import carts, guests, outgoing, sequences, wishes
 from tajo.sync.ledger.tables import connections as stores
@@ -18,7 +19,7 @@ AT_ONCE = 1000
 SEALED: tuple[tuple[Table, Callable[[Any], bytes]], ...] = (
     (guests, lambda row: row.person),
     (outgoing, lambda row: row.name),
-    (carts, lambda row: b"cart:%d" % row.id),
+    (carts, lambda row: name_of(row.id)),
     (wishes, lambda row: row.person),
     (sequences, lambda row: row.person),
     (stores, lambda row: connections.name_of(row.connector)),

@@ -1,8 +1,8 @@
-"""What is remembered, table by table. Every row belongs to one connector.
+"""What is remembered, table by table. Every row belongs to one connector, but for those of our own people.
 
-Ids, keyed hashes, amounts and moments only: no name, address, e-mail or token in clear. Amounts are
-whole ten-thousandths of the currency, moments are seconds since 1970, `person` is the keyed hash of a
-lower-case e-mail, `phone` of an E.164 number.
+Ids, keyed hashes, amounts and moments only: no shopper's name, address or e-mail in clear, and no token.
+Amounts are whole ten-thousandths of the currency, moments are seconds since 1970, `person` is the keyed hash
+of a lower-case e-mail, `phone` of an E.164 number.
 """
 
 from typing import Any

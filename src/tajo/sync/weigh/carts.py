@@ -79,7 +79,7 @@ async def _met(
         "amount": amount,
         "updated_at": updated,
         "read_at": batch.read_at,
-        "sealed": desk.secret.seal(cart, _name(cart.id)) if person and not secret else None,
+        "sealed": desk.secret.seal(cart, ledger.name_of(cart.id)) if person and not secret else None,
     }
 
 
@@ -109,7 +109,7 @@ async def _tell_whose(
     for id_, person in (was | left).items():
         if person in persons - known:
             sealed = before[id_].sealed if id_ in before else None
-            cart = met.get(id_) or (as_seen(desk, id_, sealed) if sealed else None)
+            cart = met.get(id_) or (ledger.as_seen(desk.secret, id_, sealed) if sealed else None)
             if cart is not None and plausible(cart.email):
                 whose = Customer(email=cart.email, storefront=cart.storefront)
                 strangers.append(guest(desk, person, Key(batch.resource, id_), whose, batch.read_at))
@@ -127,7 +127,7 @@ def _missed(
     since = known.read_at if vanished else batch.read_at
     deleted = vanished and batch.read_at >= since + GRACE and swept >= since
     if deleted and known.sealed:
-        cart = as_seen(desk, key.id, known.sealed)
+        cart = ledger.as_seen(desk.secret, key.id, known.sealed)
         event = Event(
             kind=EventKind.CART_DELETED, key=key, at=moment(batch.read_at), email=cart.email, record=cart
         )
@@ -147,11 +147,6 @@ def _missed(
     }
 
 
-def as_seen(desk: Desk, cart: int, sealed: bytes) -> Cart:
-    """A cart as it was last seen."""
-    return desk.secret.unseal(sealed, _name(cart), Cart)
-
-
 def _held(batch: Batch, rows: Sequence[dict[str, Any]]) -> dict[int, set[tuple[int, int]]]:
     """Product and variant of each line of these carts; of nobody's cart, or one that is gone, none."""
     met = {change.key.id: change.record for change in batch.changes if isinstance(change.record, Cart)}
@@ -163,7 +158,3 @@ def _held(batch: Batch, rows: Sequence[dict[str, Any]]) -> dict[int, set[tuple[i
         }
         for row in rows
     }
-
-
-def _name(cart: int) -> bytes:
-    return b"cart:%d" % cart

@@ -8,12 +8,11 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from tajo.sync import events
-from tajo.sync.ledger import erasure, known, prices, queue, wishes
+from tajo.sync.ledger import carts, erasure, known, prices, queue, wishes
 from tajo.sync.ledger.store import Tx
 from tajo.sync.model import Batch, Category, Event, EventKind, Key, Product, Resource, Write
 from tajo.sync.moments import moment
 from tajo.sync.ports import Destination
-from tajo.sync.weigh.carts import as_seen
 from tajo.sync.weigh.desk import SCALE, Desk, Ticket, Weighed, readable, told
 
 Telling = tuple[Key, Sequence[Write]]
@@ -131,7 +130,7 @@ async def _held(tx: Tx, desk: Desk, drops: Sequence[Event]) -> list[Event]:
             if holder.product == event.key.id and event.variant_id in (0, holder.variant)
         }
         for holder in newest.values():
-            cart = as_seen(desk, holder.cart, holder.sealed)
+            cart = carts.as_seen(desk.secret, holder.cart, holder.sealed)
             found.append(replace(event, email=cart.email, cart_id=cart.uuid))
     return found
 
