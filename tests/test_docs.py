@@ -1,6 +1,7 @@
-"""The reference of the configuration says what the code does: its table is made from the settings."""
+"""The pages that list what the code holds list all of it, as it is."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import time, timedelta
 from decimal import Decimal
@@ -14,6 +15,7 @@ from pydantic_core import PydanticUndefined
 from tajo.config.arrange import API_URL_VARIABLE, ENVIRONMENT, STORE_ENVIRONMENT
 from tajo.config.model import DEFAULT_MAPPING, Block, Options, keys
 from tajo.skills import Shelf
+from tajo.sync.ledger.tables import metadata
 from tajo.sync.mapping import ADDRESS, NAMED, PLAIN
 
 PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
@@ -89,3 +91,9 @@ def test_the_reference_has_the_default_mapping() -> None:
 
 def test_every_common_key_is_a_key_of_a_connector() -> None:
     assert {path[2] for path, _ in keys() if path[:2] == ("connectors", "<name>")} > {*Options.model_fields}
+
+
+def test_the_architecture_has_every_table_of_the_ledger() -> None:
+    page = (PAGE.parent / "architecture.md").read_text()
+    ledger = page.partition("## The ledger")[2].partition("\n## ")[0]
+    assert sorted(re.findall(r"^\| `(\w+)` \|", ledger, re.MULTILINE)) == sorted(metadata.tables)
