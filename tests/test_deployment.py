@@ -20,13 +20,13 @@ from packaging.specifiers import SpecifierSet
 from sqlalchemy.engine import make_url
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from tajo.bigcommerce.callbacks import DOOR
 from tajo.cli.commands import app
 from tajo.config.arrange import API_URL_VARIABLE, ENVIRONMENT, STORE_ENVIRONMENT
 from tajo.config.model import Server
 from tajo.errors import Usage
 from tajo.server import make_app, recovery
 from tajo.server import serve as listen
-from tajo.server.app import STORE
 from tajo.server.ingestion import BATCH
 from tajo.server.serve import GRACE
 from tajo.sync import shipping
@@ -324,9 +324,9 @@ def met(path: str) -> dict[str, str]:
 
 
 PUBLIC = [
-    STORE,
-    f"{STORE}/shop",
-    f"{STORE}/shop/exceptions",
+    DOOR,
+    f"{DOOR}/shop",
+    f"{DOOR}/shop/exceptions",
     "/webhooks/brevo",
     "/v1/back-in-stock",
     "/storefront.js",

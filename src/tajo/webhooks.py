@@ -1,4 +1,6 @@
-"""`tajo hooks`: our webhooks at a store and at Brevo. `tajo serve` uses the same few lines by itself."""
+"""Our webhooks at a store and at Brevo: what `tajo hooks` and `tajo serve` do with them, what a call must
+show to be believed, and taking in one that somebody else received.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +11,15 @@ import msgspec
 
 from tajo import config
 from tajo.bigcommerce import Api as StoreApi
+from tajo.bigcommerce.callbacks import DOOR as STORE_DOOR
 from tajo.bigcommerce.callbacks import Malformed, Trust, from_parts
 from tajo.bigcommerce.hooks import Health, Hooks, Report, wanted
 from tajo.brevo import Api as BrevoApi
+from tajo.brevo.callbacks import DOOR as BREVO_DOOR
 from tajo.brevo.hooks import BrevoHooks
 from tajo.errors import Usage
 from tajo.sync.ledger.inbox import open_inbox
 from tajo.wiring import Wiring
-
-STORE, BREVO = "/webhooks/bigcommerce", "/webhooks/brevo"
 
 
 def public_url(settings: config.Settings) -> str:
@@ -60,20 +62,20 @@ async def register(wiring: Wiring, name: str, store: StoreApi, brevo: BrevoApi) 
 
 async def register_at_store(wiring: Wiring, name: str, store: StoreApi) -> Report:
     """See that the store calls us. Raises `Mend`."""
-    url = f"{public_url(wiring.settings)}{STORE}/{name}"
+    url = f"{public_url(wiring.settings)}{STORE_DOOR}/{name}"
     return await _hooks(wiring, name, store).register(url, secret(wiring, name))
 
 
 async def register_at_brevo(wiring: Wiring, brevo: BrevoApi) -> None:
     """See that Brevo tells us who unsubscribes. Raises `Mend`."""
-    await BrevoHooks(brevo).register(f"{public_url(wiring.settings)}{BREVO}", brevo_token(wiring))
+    await BrevoHooks(brevo).register(f"{public_url(wiring.settings)}{BREVO_DOOR}", brevo_token(wiring))
 
 
 async def remove(wiring: Wiring, name: str, store: StoreApi, brevo: BrevoApi) -> Report:
     """The store shall not call us any more, nor Brevo, whose one webhook serves all connectors."""
     report = await remove_at_store(wiring, name, store)
     url = wiring.settings.server.public_url
-    await BrevoHooks(brevo).remove(f"{url}{BREVO}" if url else "", brevo_token(wiring))
+    await BrevoHooks(brevo).remove(f"{url}{BREVO_DOOR}" if url else "", brevo_token(wiring))
     return report
 
 

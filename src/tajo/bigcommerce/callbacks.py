@@ -20,6 +20,9 @@ from msgspec import Struct
 from tajo.errors import TajoError
 from tajo.sync.model import Key, Notice, Resource, cart_key
 
+DOOR, FAILED = "/webhooks/bigcommerce", "/exceptions"
+"""Where a store calls us, the connector's name behind it; and what is behind that for failed deliveries."""
+
 SECRET_HEADER = "x-tajo-secret"  # noqa: S105 - the header's name
 OLDEST = 3 * 86400.0  # seconds: retries go on for 48 hours, and may bear their first timestamp
 AHEAD = 600.0  # seconds by which a clock may be fast

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from tajo.bigcommerce import wire
 from tajo.bigcommerce.api import Api, Declined
-from tajo.bigcommerce.callbacks import SECRET_HEADER
+from tajo.bigcommerce.callbacks import FAILED, SECRET_HEADER
 from tajo.bigcommerce.resources import every, read
 from tajo.errors import Mend
 
@@ -138,7 +138,7 @@ class Hooks:
         check(destination)
         leads = dict.fromkeys(self._scopes, destination)
         if EXCEPTIONS in leads:
-            leads[EXCEPTIONS] = f"{destination}/exceptions"
+            leads[EXCEPTIONS] = f"{destination}{FAILED}"
         todo = plan(await self.listed(), leads, secret)
         made: list[str] = []
         mended: list[str] = []
@@ -157,7 +157,7 @@ class Hooks:
                 (mended if was_there else made).append(scope)
         if todo.change and not (made or mended or todo.kept):
             raise Mend(
-                f"BigCommerce takes no webhook to {_host(destination)}: {' '.join(set(refused.values()))}",
+                f"BigCommerce takes no webhook to {host(destination)}: {' '.join(set(refused.values()))}",
                 "see that it answers over https with a valid certificate",
             )
         return Report(
@@ -188,7 +188,7 @@ class Hooks:
         return Health(
             on=tuple(one.scope for one in ours if one.active),
             off=tuple(one.scope for one in ours if not one.active),
-            blocked={_host(row.destination or ""): row.time_left or 0 for row in found.blocked_domains or ()},
+            blocked={host(row.destination or ""): row.time_left or 0 for row in found.blocked_domains or ()},
         )
 
     async def _remove(self, hooks: Sequence[Hook]) -> tuple[str, ...]:
@@ -310,6 +310,6 @@ def _body(scope: str, destination: str, secret: str) -> dict[str, object]:
     }
 
 
-def _host(address: str) -> str:
+def host(address: str) -> str:
     """Only the host: a path may hold what is nobody's business."""
     return urlsplit(address if "//" in address else f"//{address}").hostname or "?"

@@ -17,6 +17,9 @@ from msgspec import Struct
 
 from tajo.errors import TajoError
 
+DOOR = "/webhooks/brevo"
+"""Where Brevo calls us."""
+
 LEAVING = frozenset({"unsubscribe", "unsubscribed", "spam"})
 """What takes consent: both are the person's own word. A bounce is none (docs/marketing-webhooks)."""
 

@@ -14,13 +14,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from tajo.bigcommerce import callbacks as store
+from tajo.brevo import callbacks as marketing
 from tajo.server import back_in_stock, recovery
 from tajo.server.ingestion import BrevoDoor, Door, FromBigCommerce, FromBrevo
 from tajo.server.problems import problem
 from tajo.sync.ledger.inbox import Inbox
 from tajo.sync.ledger.wishes import WishBox
 
-STORE = "/webhooks/bigcommerce"
 PATIENCE = 5.0  # seconds in which the ledger must answer to be called ready
 
 
@@ -55,10 +56,10 @@ def make_app(
         return PlainTextResponse("ready\n")
 
     stores = FromBigCommerce(doors, inbox, now)
-    paths = (STORE, f"{STORE}/{{connector}}", f"{STORE}/{{connector}}/exceptions")
+    paths = (store.DOOR, f"{store.DOOR}/{{connector}}", f"{store.DOOR}/{{connector}}{store.FAILED}")
     routes = [
         *(Route(path, stores, methods=["POST"]) for path in paths),
-        *([Route("/webhooks/brevo", FromBrevo(brevo), methods=["POST"])] if brevo else []),
+        *([Route(marketing.DOOR, FromBrevo(brevo), methods=["POST"])] if brevo else []),
         *(back_in_stock.routes(origins, wishes, now) if wishes else []),
         *([Route(recovery.ROUTE, links)] if links else []),
         Route("/healthz", _alive),
