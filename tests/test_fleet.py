@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tajo import config
 from tajo.fleet import Fleet
 from tajo.http import Clock
 from tajo.journal import Journal
+from tajo.sync.ledger import connections
 from tajo.wiring import open_wiring
 from tajo.worker import Worker
 
@@ -59,3 +61,25 @@ async def test_a_store_whose_connector_is_not_enabled_may_call_all_the_same(tmp_
         assert fleet.doors.keys() == {"one", "two", "three", "closed"}
         fleet.wake("closed")  # what it heard waits until somebody follows it
         assert "closed" not in fleet
+
+
+async def test_a_store_that_another_process_connects_is_followed_until_it_is_disconnected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Worker, "run", lambda _: asyncio.sleep(inf))
+    file = tmp_path / "tajo.yaml"
+    async with fleet_in(tmp_path) as fleet, fleet.at_work(), open_wiring(config.load(file, {}), {}) as other:
+        kept = {"store_hash": "fourth", "access_token": "t"}
+        async with other.ledger.begin() as tx:
+            await connections.put(tx, other.ledger.secret, "four", kept, 0.0)
+            await connections.put(tx, other.ledger.secret, "one", kept, 0.0)  # the configuration's stays so
+        for _ in range(2):
+            await fleet.meet_connections()
+            assert fleet.names == ["one", "two", "three", "four"]
+            assert fleet.doors["one"].trust.producer == "stores/one"
+            assert fleet.doors["four"].trust.producer == "stores/fourth"
+        async with other.ledger.begin() as tx:
+            await connections.remove(tx, "four")
+        await fleet.meet_connections()
+        assert fleet.names == ["one", "two", "three"]
+        assert "four" not in fleet.doors

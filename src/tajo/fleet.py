@@ -21,6 +21,9 @@ from tajo.worker import Standing, Worker
 SHOPPER = Patience(attempts=3, first=0.3, longest=2.0)
 """Whoever follows a recovery link waits at a browser."""
 
+NOTICED = 60.0
+"""Seconds after which it is looked whether another process has connected a store, or disconnected one."""
+
 
 class Fleet:
     """A worker for every connector that is enabled. It runs what people ask for, too.
@@ -98,6 +101,20 @@ class Fleet:
                 if one.enabled:
                     await self._hire(name)
 
+    async def meet_connections(self) -> None:
+        """Follow the stores that are connected by now, whichever process connected them."""
+        await self._wiring.meet_connections()
+        await self.settings_changed()
+
+    async def _notice(self) -> None:
+        while True:
+            await self._clock.sleep(NOTICED)
+            try:
+                await self.meet_connections()
+            except Exception as error:  # its text may hold anything
+                words = f"whether another store is connected cannot be seen now: {type(error).__name__}"
+                self._journal.tell(words, level="warning")
+
     async def _hire(self, name: str) -> None:
         self._stores[name] = stack = AsyncExitStack()
         ears, say = self._ears(name), partial(self._journal.tell, connector=name)
@@ -128,8 +145,13 @@ class Fleet:
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
         """Follow every connector until this ends."""
+        noticing = None
         try:
             await self.settings_changed()
+            noticing = asyncio.create_task(self._notice())
             yield
         finally:
+            if noticing:
+                noticing.cancel()
+                await asyncio.gather(noticing, return_exceptions=True)
             await asyncio.gather(*map(self._dismiss, list(self._settings)))  # each may need seconds

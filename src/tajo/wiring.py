@@ -103,6 +103,22 @@ class Wiring:
         others = {key: one for key, one in self.settings.connectors.items() if key != name}
         self.settings = self.settings.model_copy(update={"connectors": others})
 
+    async def meet_connections(self) -> None:
+        """Know the stores that are connected at run time by now, whichever process connected them.
+
+        A name that the configuration uses is the configuration's.
+        """
+        async with self._ledger.begin() as tx:
+            found = await connections.all_of(tx, self._ledger.secret)
+        stores = {
+            name: config.joined(self.settings.common, name, msgspec.convert(kept, config.Credentials))
+            for name, kept in found.items()
+            if name not in self.written
+        }
+        for name in self.settings.connectors.keys() - self.written - stores.keys():
+            self.leave(name)
+        self.join(stores)
+
     def with_settings(self, settings: config.Settings) -> Self:
         """The same with other settings, for whoever wants to try something out."""
         other = copy(self)
@@ -402,19 +418,12 @@ async def open_wiring(
 ) -> AsyncIterator[Wiring]:
     """Open the ledger that the settings name. Raises `Mend` when it cannot be used.
 
-    The stores that were connected at run time are there, too, but for those whose name the settings use.
+    The stores that were connected at run time are there, too.
     """
     ledger = await open_ledger(settings.database_url, _secret(settings, env))
     try:
         wiring = Wiring(settings, ledger, clock or Clock())
-        async with ledger.begin() as tx:
-            found = await connections.all_of(tx, ledger.secret)
-        stores = {
-            name: config.joined(settings.common, name, msgspec.convert(kept, config.Credentials))
-            for name, kept in found.items()
-            if name not in wiring.written
-        }
-        wiring.join(stores)
+        await wiring.meet_connections()
         yield wiring
     finally:
         await ledger.close()
