@@ -145,13 +145,11 @@ class Fleet:
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
         """Follow every connector until this ends."""
-        noticing = None
+        noticing = asyncio.create_task(self._notice())
         try:
             await self.settings_changed()
-            noticing = asyncio.create_task(self._notice())
             yield
         finally:
-            if noticing:
-                noticing.cancel()
-                await asyncio.gather(noticing, return_exceptions=True)
+            noticing.cancel()
+            await asyncio.gather(noticing, return_exceptions=True)
             await asyncio.gather(*map(self._dismiss, list(self._settings)))  # each may need seconds

@@ -439,7 +439,7 @@ def parts(words: list[str]) -> frozenset[Resource] | None:
 
 async def _among(tx: Tx, name: str, keys: Sequence[Key]) -> Sequence[Key]:
     """These keys. Raises `Unknown` for one that is not among the failures, dismissed or not."""
-    there = {entry.key for entry in await queue.all_parked(tx, name, dismissed=None)}
+    there = {entry.key for entry in await queue.parked_of(tx, name, keys)}
     unknown = [str(key) for key in keys if key not in there]
     if unknown:
         raise Unknown(f"not among the failures: {', '.join(unknown)}", "see `tajo failures list`.")

@@ -1,8 +1,9 @@
 """Our webhooks at a store: what we want to be told, and that it stays so.
 
 BigCommerce has no upsert of webhooks, so they are listed, compared and put right (facts, section 7). A list
-shows those of our API account only, perhaps with some that others made with it: these are never touched.
-Ours are known by the secret in our own header, or by leading to our own destination.
+shows those of our API account only, perhaps with some that others made with it: these are left alone.
+Ours are known by the secret in our own header, or by leading to our own destination, or as former selves
+(`plan`).
 """
 
 from __future__ import annotations

@@ -72,8 +72,8 @@ async def note(
     kinds = {UNSUBSCRIBES: dict(said), BLOCKS: dict.fromkeys(blocked, 0.0)}
     async with ledger.begin() as tx:
         for connector in connectors:
-            for kind, people_ in kinds.items():
-                await outgoing.put(tx, connector, kind, await _rows(tx, ledger, connector, kind, people_))
+            for kind, moments in kinds.items():
+                await outgoing.put(tx, connector, kind, await _rows(tx, ledger, connector, kind, moments))
 
 
 async def write_back(

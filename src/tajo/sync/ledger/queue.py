@@ -250,8 +250,7 @@ async def parked_again(tx: Tx, connector: str, before: Sequence[Parked]) -> None
 
 async def unpark(tx: Tx, connector: str, keys: Collection[Key]) -> None:
     """These got through, or are gone."""
-    for resource in {key.resource for key in keys}:
-        ids = [key.id for key in keys if key.resource == resource]
+    for resource, ids in _by_resource(keys):
         await tx.execute(
             delete(parked).where(
                 parked.c.connector == connector, parked.c.resource == resource, parked.c.id.in_(ids)
@@ -273,21 +272,23 @@ async def parked_of(tx: Tx, connector: str, keys: Sequence[Key]) -> list[Parked]
 async def refused_before(tx: Tx, connector: str, keys: Collection[Key]) -> dict[Key, Refusal]:
     """Of these keys, the parked ones and what was refused."""
     found: dict[Key, Refusal] = {}
-    for resource in {key.resource for key in keys}:
-        ids = [key.id for key in keys if key.resource == resource]
+    for resource, ids in _by_resource(keys):
         rows = await tx.execute(
             select(parked.c.id, parked.c.fingerprint, parked.c.dismissed_at.is_not(None)).where(
                 parked.c.connector == connector, parked.c.resource == resource, parked.c.id.in_(ids)
             )
         )
-        found |= {Key(resource, id_): Refusal(refused, bool(dismissed)) for id_, refused, dismissed in rows}
+        found |= {
+            Key(Resource(resource), id_): Refusal(refused, bool(dismissed))
+            for id_, refused, dismissed in rows
+        }
     return found
 
 
-async def all_parked(tx: Tx, connector: str, *, dismissed: bool | None = False) -> list[Parked]:
-    """Everything that stands in the list, or was `dismissed` (None: both), oldest first."""
+async def all_parked(tx: Tx, connector: str) -> list[Parked]:
+    """Everything that stands in the list, oldest first."""
     p = parked.c
-    query = _PARKED.where(*_whose(connector, dismissed))
+    query = _PARKED.where(*_whose(connector, dismissed=False))
     rows = await tx.execute(query.order_by(p.since, p.resource, p.id))
     return [_as_parked(row) for row in rows]
 
